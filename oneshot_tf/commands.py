@@ -1,0 +1,54 @@
+"""The commands behind `train.py` and `eval.py`."""
+
+import pathlib
+
+from oneshot_tf import flags, models
+from oneshot_tf.options import DataOptions, EvalOptions, TrainOptions
+
+
+def model_options():
+    """{model name: its options class}."""
+    return {name: models.find(name).Options for name in models.MODELS}
+
+
+def train(argv):
+    """Trains; makes the workdir or goes on in it. Returns the exit code."""
+    own = {"workdir": (str, "the run's folder (default: runs/<model>-<dataset>)")}
+    parsed = flags.parse(argv, own, [TrainOptions, DataOptions], model_options)
+    from oneshot_tf import experiment
+    from oneshot_tf.training.loop import Interrupted
+
+    config = experiment.make_config(parsed, config_name(argv))
+    workdir = parsed.get("workdir") or f"runs/{config.model}-{config.data.dataset}"
+    try:
+        experiment.train(config, workdir)
+    except Interrupted as interrupted:
+        return interrupted.code
+    print(f"Done: {workdir}. Next: python eval.py --workdir={workdir}")
+    return 0
+
+
+def config_name(argv):
+    """The name of the last flag file of a command line, or None."""
+    words = [word.lstrip("-") for word in argv]
+    files = [word.partition("=")[2] for word in words if word.startswith("flagfile=")]
+    return pathlib.Path(files[-1]).stem if files else None
+
+
+def evaluate(argv):
+    """Tests the model of a workdir, prints a table, writes a record."""
+    own = {
+        "workdir": (str, "the run's folder"),
+        "dataset": (str, "test on this data set instead (default: the one trained on)"),
+        "data_dir": (str, "where the data is"),
+        "split": (str, "which split's test classes (default: the run's; all of another data set)"),
+        "way": (int, "few_shot: classes per episode"),
+        "shot": (int, "few_shot: support pictures per class"),
+        "test_rotations": (bool, "rotated classes are classes as well"),
+        "results": (str, "also write the record to this folder"),
+    }
+    parsed = flags.parse(argv, own, [EvalOptions])
+    from oneshot_tf import testing
+
+    testing.evaluate(parsed, parsed.options(EvalOptions))
+    return 0

@@ -1,0 +1,33 @@
+"""Sources of pictures. `load` finds one by name; a source is a module with `load`."""
+
+import importlib
+import os
+import pathlib
+
+from oneshot_tf.errors import UserError
+
+# name -> module with load(data_dir, options) -> Dataset; imported only when named
+DATASETS = {
+    "omniglot": "oneshot_tf.data.omniglot:load",
+    "mnist": "oneshot_tf.data.mnist:load",
+    "minimnist": "oneshot_tf.data.mnist:load_mini",
+    "glyphs": "oneshot_tf.data.glyphs:load",
+    "folder": "oneshot_tf.data.folder:load",
+}
+
+
+def data_dir(options):
+    """`--data_dir`, else `$ONESHOT_TF_DATA`, else `data`."""
+    return pathlib.Path(options.data_dir or os.environ.get("ONESHOT_TF_DATA") or "data")
+
+
+def load(options):
+    """The `Dataset` that `options` (a `DataOptions`) names.
+
+    Raises:
+      UserError: unknown name, or the pictures are not there.
+    """
+    if options.dataset not in DATASETS:
+        raise UserError(f"--dataset must be one of {', '.join(DATASETS)}. Received: {options.dataset}")
+    module, _, function = DATASETS[options.dataset].partition(":")
+    return getattr(importlib.import_module(module), function)(data_dir(options), options)

@@ -1,0 +1,89 @@
+"""Pictures in memory, sorted by class: what every source of pictures becomes."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+
+from oneshot_tf.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """Pictures sorted by class.
+
+    Attributes:
+      name: which data set it is ("omniglot").
+      images: uint8 [n, H, W, C]; 255 is full ink on gray pictures, else plain intensity.
+      offsets: int64 [classes + 1]; class c owns images[offsets[c]:offsets[c + 1]].
+      class_names: one unique name a class, in the order of `offsets`.
+    """
+
+    name: str
+    images: np.ndarray
+    offsets: np.ndarray
+    class_names: tuple[str, ...]
+
+    def __post_init__(self):
+        if self.images.dtype != np.uint8 or self.images.ndim != 4:
+            raise ValueError(
+                "`images` must be uint8 [n, H, W, C]. "
+                f"Received: {self.images.dtype} {self.images.shape}"
+            )
+        ends = self.offsets[:1].tolist() + self.offsets[-1:].tolist()
+        if len(self.offsets) != len(self.class_names) + 1 or ends != [0, len(self.images)]:
+            raise ValueError(
+                "`offsets` must be [classes + 1], from 0 to the number of images. "
+                f"Received: {len(self.offsets)} offsets, {len(self.class_names)} classes, "
+                f"{len(self.images)} images"
+            )
+        if len(set(self.class_names)) != len(self.class_names):
+            raise ValueError("`class_names` must be unique")
+
+    @property
+    def num_classes(self):
+        return len(self.class_names)
+
+    @property
+    def class_sizes(self):
+        """int64 [classes]: how many pictures each class has."""
+        return np.diff(self.offsets)
+
+    def select(self, class_names):
+        """The classes named, in that order, as a data set of their own."""
+        index = {name: i for i, name in enumerate(self.class_names)}
+        missing = [name for name in class_names if name not in index]
+        if missing:
+            raise UserError(
+                f"Data set {self.name} lacks {len(missing)} classes of the split, first "
+                f"{missing[0]!r}; is the data complete?"
+            )
+        return from_classes(
+            self.name,
+            {
+                name: self.images[self.offsets[index[name]] : self.offsets[index[name] + 1]]
+                for name in class_names
+            },
+        )
+
+    def sha256(self):
+        """Hash of names, class sizes and pixels, as hex."""
+        digest = hashlib.sha256()
+        digest.update("\n".join(self.class_names).encode())
+        digest.update(np.ascontiguousarray(self.offsets, np.int64).tobytes())
+        digest.update(str(self.images.shape).encode())
+        digest.update(np.ascontiguousarray(self.images))
+        return digest.hexdigest()
+
+
+def from_classes(name, classes):
+    """A `Dataset` of {class name: uint8 [n, H, W, C]}, in the dictionary's order."""
+    if not classes:
+        raise UserError(f"Data set {name} has no classes; expected at least one")
+    sizes = [len(images) for images in classes.values()]
+    return Dataset(
+        name=name,
+        images=np.concatenate(list(classes.values())),
+        offsets=np.cumsum([0, *sizes]).astype(np.int64),
+        class_names=tuple(classes),
+    )

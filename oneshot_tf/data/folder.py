@@ -1,0 +1,91 @@
+"""A user's own pictures: `DIR/<class>/*`, one folder a class."""
+
+import hashlib
+import pathlib
+
+import numpy as np
+
+from oneshot_tf.data import cache, pictures
+from oneshot_tf.data.dataset import from_classes
+from oneshot_tf.errors import UserError
+
+# What file managers leave behind.
+JUNK = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"}
+
+
+def load(data_dir, options):
+    """The pictures of a folder; every folder in it is a class, folders further in are not read.
+
+    Args:
+      data_dir: the folder. Hidden files and what file managers leave behind are passed over.
+      options: `DataOptions`; `image_size`, `channels` and `ink` count.
+
+    Returns:
+      A `Dataset` with sorted class names and, in each class, pictures sorted by file name.
+
+    Raises:
+      UserError: no such folder, fewer than two classes or fewer than two pictures of one, or a
+        file that is no readable picture.
+    """
+    classes = list_classes(data_dir)
+    small = [name for name, files in classes.items() if len(files) < 2]
+    if len(classes) < 2 or small:
+        found = f"{small[0]!r} has {len(classes[small[0]])}" if small else f"{len(classes)} classes"
+        raise UserError(
+            f"{data_dir} must hold at least 2 folders, one a class, of at least 2 pictures each; "
+            f"{found}; add pictures or remove the class"
+        )
+    settings = (options.image_size, options.channels, options.ink)
+
+    def build():
+        return from_classes(
+            "folder",
+            {
+                name: np.stack([pictures.prepare(_read(f), f, options) for f in files])
+                for name, files in classes.items()
+            },
+        )
+
+    return cache.cached("folder", _sha256(classes), settings, build)
+
+
+def list_classes(data_dir):
+    """{class name: [path of each file]} of a folder of folders, both sorted.
+
+    Raises:
+      UserError: there is no such folder.
+    """
+    data_dir = pathlib.Path(data_dir)
+    if not data_dir.is_dir():
+        raise UserError(
+            f"--data_dir must be a folder of folders of pictures, DIR/<class>/*. Received: "
+            f"{data_dir}, which is not a folder"
+        )
+    folders = [path for path in _visible(data_dir) if path.is_dir()]
+    return {f.name: [path for path in _visible(f) if path.is_file()] for f in folders}
+
+
+def _visible(folder):
+    """What lies in a folder, sorted by name, without what nobody put there on purpose."""
+    try:
+        paths = sorted(folder.iterdir(), key=lambda path: path.name)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be read ({error.strerror}); check its rights") from None
+    return [p for p in paths if not p.name.startswith(".") and p.name.lower() not in JUNK]
+
+
+def _read(path):
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); check its rights") from None
+
+
+def _sha256(classes):
+    """Hash of names and contents: a file moved to another class changes it."""
+    digest = hashlib.sha256()
+    for name, files in classes.items():
+        for path in files:
+            content = hashlib.sha256(_read(path)).hexdigest()
+            digest.update(f"{name}/{path.name}\0{content}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()

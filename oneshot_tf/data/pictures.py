@@ -1,0 +1,127 @@
+"""Decoding and resizing of single pictures with Pillow."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from oneshot_tf.errors import UserError
+
+# What Pillow's readers raise on damaged files.
+_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, struct.error, zlib.error)
+_LONGEST = 2048  # longer sides are halved, thirded, ... first: a padded panorama must fit in memory
+
+
+def decode(content, where):
+    """A Pillow image of the bytes of a picture file.
+
+    Args:
+      content: the file's bytes.
+      where: what to call the file in an error.
+
+    Raises:
+      UserError: the bytes are no picture, or are cut short.
+    """
+    try:
+        image = Image.open(io.BytesIO(content))
+        image.load()
+    except (*_DAMAGE, Image.DecompressionBombError) as error:
+        reason = "no known format" if isinstance(error, Image.UnidentifiedImageError) else error
+        raise UserError(
+            f"{where} is not a readable picture ({reason}); replace or remove it"
+        ) from None
+    return image
+
+
+def to_array(image, size, channels):
+    """A uint8 array [size, size, channels] of a Pillow image, antialiased (triangle filter).
+
+    `size` None keeps the picture's own size.
+    """
+    image = image.convert("L" if channels == 1 else "RGB")
+    if size is not None and image.size != (size, size):
+        image = image.resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(image, np.uint8).reshape(image.height, image.width, channels)
+
+
+def prepare(content, where, options):
+    """One picture of a user as the models take it.
+
+    Turned as its EXIF says, transparency on white, padded to a square with the colour of its
+    border, resized. A gray picture gets ink 255.
+
+    Args:
+      content: the file's bytes, any format and mode that Pillow reads.
+      where: what to call the file in an error.
+      options: `DataOptions`; `image_size`, `channels` and `ink` count.
+
+    Returns:
+      uint8 [image_size, image_size, channels].
+
+    Raises:
+      UserError: the bytes are no picture.
+    """
+    image = decode(content, where)
+    try:
+        image = _flatten(_upright(image), "L" if options.channels == 1 else "RGB")
+    except ValueError as error:
+        raise UserError(
+            f"{where} has colours of a kind unknown here ({error}); save it as PNG"
+        ) from None
+    image = image.reduce(-(-max(image.size) // _LONGEST))
+    border = _border(np.asarray(image))
+    if options.channels == 1 and is_dark_ink(border, options.ink):
+        image, border = ImageOps.invert(image), 255 - border
+    side = max(image.size)
+    square = Image.new(
+        image.mode, (side, side), tuple(int(value) for value in np.atleast_1d(border))
+    )
+    square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+    return to_array(square, options.image_size, options.channels)
+
+
+def is_dark_ink(border, ink):
+    """Whether the ink of a gray picture is its dark side, so that it has to be inverted.
+
+    Args:
+      border: the gray value of its border, 0 to 255.
+      ink: "dark", "light", or "auto": dark where the border is bright.
+    """
+    return ink == "dark" or (ink == "auto" and border > 127)
+
+
+def _upright(image):
+    """The picture turned as its EXIF orientation says, which some cameras set."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except _DAMAGE:
+        return image.copy()  # the tags are damaged, the pixels are not
+
+
+def _flatten(image, mode):
+    """The picture as 8-bit `mode` ("L" or "RGB") without transparency."""
+    if image.mode.startswith(("I", "F")):
+        image = _to_8_bit(image)
+    elif image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB").convert(mode)
+
+
+def _to_8_bit(image):
+    """Gray of more than 8 bits, scaled; Pillow's own conversion cuts off above 255."""
+    values = np.nan_to_num(np.asarray(image, np.float32))
+    highest = values.max()
+    if image.mode == "F":
+        white = 1.0 if highest <= 1.0 else max(255.0, highest)
+    else:
+        white = max(65535.0, highest)
+    return Image.fromarray(np.round(np.clip(values / white, 0.0, 1.0) * 255).astype(np.uint8))
+
+
+def _border(pixels):
+    """The median of the outermost pixels: uint8 [] for gray, [3] for colour."""
+    edges = [pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]]
+    return np.median(np.concatenate(edges), axis=0).astype(np.uint8)

@@ -1,0 +1,143 @@
+"""Which classes train, validate and test. Disjoint, by class name, with a hash.
+
+The splits of Omniglot stand in `oneshot_tf/data/split_files/*.json`; `derive` makes them, and a test
+compares the two. Every other data set is split at random from a seed.
+"""
+
+import dataclasses
+import hashlib
+import importlib.resources
+import json
+import random
+
+from oneshot_tf.errors import UserError
+
+# Which alphabets validate and test in the split that Snell et al. published for Vinyals et al.
+_VINYALS_VALIDATION = (
+    "Armenian", "Bengali", "Early_Aramaic", "Hebrew", "Mkhedruli_(Georgian)",
+)  # fmt: skip
+_VINYALS_TEST = (
+    "Kannada", "Keble", "Malayalam", "Manipuri", "Mongolian", "Old_Church_Slavonic_(Cyrillic)",
+    "Oriya", "Sylheti", "Syriac_(Serto)", "Tengwar", "Tibetan", "ULOG",
+)  # fmt: skip
+_VINYALS_TEST_TOO = tuple(f"Gurmukhi/character{n}" for n in range(42, 46))
+# 109 of the paper's 1,209 training classes are ours to validate on.
+_FLMN_TRAIN, _FLMN_VALIDATION = 1209, 109
+OMNIGLOT_SPLITS = ("vinyals", "background", "flmn")
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Class names of each part, each part sorted."""
+
+    name: str
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def __post_init__(self):
+        parts = [set(self.train), set(self.validation), set(self.test)]
+        if len(set().union(*parts)) != sum(len(part) for part in parts):
+            raise ValueError(f"The parts of split {self.name!r} share classes")
+
+    def sha256(self):
+        """Hash of the class names of all three parts, as hex."""
+        lines = json.dumps([self.train, self.validation, self.test], ensure_ascii=False)
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+    def describe(self):
+        """What config and record say of a split."""
+        return {
+            "name": self.name,
+            "classes": [len(self.train), len(self.validation), len(self.test)],
+            "sha256": self.sha256(),
+        }
+
+
+def make(name, train, validation, test):
+    return Split(name, *(tuple(sorted(part)) for part in (train, validation, test)))
+
+
+def load(dataset, options):
+    """The split that `options` (a `DataOptions`) names for a data set.
+
+    Raises:
+      UserError: a name that this data set does not have, or too few classes to split.
+    """
+    published = OMNIGLOT_SPLITS if dataset.name == "omniglot" else ()
+    name = options.split or (published[0] if published else "random")
+    if name in published:
+        return stored(name)
+    if name != "random":
+        names = ", ".join([*published, "random"])
+        raise UserError(f"--split of {dataset.name} must be one of {names}. Received: {name}")
+    return shuffled(dataset.class_names, options.split_seed)
+
+
+def shuffled(class_names, seed):
+    """64/16/20 % of the classes, shuffled by `seed`; every part has at least two."""
+    if len(class_names) < 6:
+        raise UserError(
+            f"A split into train, validation and test needs at least 6 classes. "
+            f"Received: {len(class_names)}"
+        )
+    names = sorted(class_names)
+    random.Random(seed).shuffle(names)
+    test = max(2, round(0.2 * len(names)))
+    validation = max(2, round(0.16 * len(names)))
+    return make(
+        f"random-{seed}", names[test + validation :], names[test : test + validation], names[:test]
+    )
+
+
+def stored(name):
+    """A published split of Omniglot, from the package's file; its hash is checked."""
+    folder = importlib.resources.files("oneshot_tf.data") / "split_files"
+    fields = json.loads((folder / f"omniglot_{name}.json").read_text(encoding="utf-8"))
+    split = make(name, *(_expand(fields[part]) for part in ("train", "validation", "test")))
+    if split.sha256() != fields["sha256"]:
+        raise UserError(f"The stored split {name} does not have its hash; install the package anew")
+    return split
+
+
+def derive(name, class_names, background):
+    """The rule behind a stored split.
+
+    Args:
+      name: one of `OMNIGLOT_SPLITS`.
+      class_names: all 1,623 names.
+      background: the alphabets of images_background.
+    """
+    alphabet = {c: c.split("/")[0] for c in class_names}
+    if name == "vinyals":
+        validation = [c for c in class_names if alphabet[c] in _VINYALS_VALIDATION]
+        test = [
+            c for c in class_names if alphabet[c] in _VINYALS_TEST or c in _VINYALS_TEST_TOO
+        ]
+    elif name == "background":
+        # Lake's parts; the last five background alphabets by name validate.
+        held_out = sorted(background)[-5:]
+        validation = [c for c in class_names if alphabet[c] in held_out]
+        test = [c for c in class_names if alphabet[c] not in background]
+    else:
+        # The paper's split is random and not published; this is a shuffle by seed 0.
+        names = sorted(class_names)
+        random.Random(0).shuffle(names)
+        test = names[_FLMN_TRAIN:]
+        validation = names[_FLMN_TRAIN - _FLMN_VALIDATION : _FLMN_TRAIN]
+    rest = set(class_names) - set(validation) - set(test)
+    return make(name, rest, validation, test)
+
+
+def _expand(alphabets):
+    """{"Greek": [1, 2]} -> ["Greek/character01", "Greek/character02"]."""
+    return [f"{a}/character{n:02d}" for a, numbers in alphabets.items() for n in numbers]
+
+
+def compact(class_names):
+    """The inverse of `_expand`, as the files store it."""
+    alphabets = {}
+    for name in sorted(class_names):
+        alphabet, character = name.split("/character")
+        alphabets.setdefault(alphabet, []).append(int(character))
+    return alphabets

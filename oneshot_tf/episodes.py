@@ -1,0 +1,54 @@
+"""What every part of the library speaks: episodes. B episodes, T steps, S support, Q query."""
+
+import typing
+
+import tensorflow as tf
+
+
+class SequenceEpisode(typing.NamedTuple):
+    """Pictures shown one by one; the label of step t is shown to the learner at t + 1.
+
+    Attributes:
+      inputs: float32 [B, T, H, W, C] in [0, 1], ink = 1.
+      labels: int32 [B, T], -1 where a step is padding.
+      presentations: int32 [B, T]: 1 where a class is shown for the first time, then 2, ...
+    """
+
+    inputs: tf.Tensor
+    labels: tf.Tensor
+    presentations: tf.Tensor
+
+
+class FewShotEpisode(typing.NamedTuple):
+    """A labelled support set and queries.
+
+    Attributes:
+      support: [B, S, ...]: pictures float32 [H, W, C] in [0, 1].
+      support_labels: int32 [B, S] in [0, way), -1 where a row is padding.
+      query: [B, Q, ...].
+      query_labels: int32 [B, Q], -1 where a row is padding.
+    """
+
+    support: tf.Tensor
+    support_labels: tf.Tensor
+    query: tf.Tensor
+    query_labels: tf.Tensor
+
+
+def previous_labels(labels):
+    """The labels as the learner sees them: y_{t-1} at step t, -1 (nothing) at the first.
+
+    Padding is passed over: after it comes the last label that was there.
+
+    Args:
+      labels: int32 [B, T].
+
+    Returns:
+      int32 [B, T].
+    """
+    steps = tf.range(tf.shape(labels)[1])
+    shown = tf.where(labels >= 0, steps[None], -1)
+    earlier = steps[None, :, None] > steps[None, None, :]
+    last = tf.reduce_max(tf.where(earlier, shown[:, None, :], -1), axis=2)
+    found = tf.gather(labels, tf.maximum(last, 0), batch_dims=1)
+    return tf.where(last >= 0, found, -1)

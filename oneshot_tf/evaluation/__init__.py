@@ -1,0 +1,1 @@
+"""Evaluation: protocols, records, figures. Knows models only by their contract."""

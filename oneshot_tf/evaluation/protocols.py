@@ -1,0 +1,68 @@
+"""How a model is tested: answers to sampled episodes, and their mean with an interval."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from oneshot_tf.ops import losses
+
+BATCH = 20  # episodes answered at once
+
+
+def sequence(learner, sample, episodes, presentations):
+    """Accuracy at the 1st, 2nd, ... presentation of a class.
+
+    Args:
+      learner: a `Learner` that answers `SequenceEpisode`.
+      sample: (first episode) -> batch of BATCH sequence episodes.
+      episodes: how many to answer.
+      presentations: the last presentation to report.
+
+    Returns:
+      {"1": {"mean", "ci95"}, "2": ...} in percent.
+    """
+
+    @tf.function
+    def answer(first):
+        episode = sample(first)
+        correct = learner.predict_labels(learner(episode)) == episode.labels
+        return losses.accuracy_by_presentation(correct, episode.presentations, presentations)
+
+    right, shown = _collect(answer, episodes)
+    return {
+        str(p + 1): summary(right[shown[:, p] > 0, p] / shown[shown[:, p] > 0, p])
+        for p in range(presentations)
+    }
+
+
+def few_shot(learner, sample, episodes):
+    """Accuracy on the queries of few-shot episodes: {"mean", "ci95"} in percent."""
+
+    @tf.function
+    def answer(first):
+        episode = sample(first)
+        correct = learner.predict_labels(learner(episode)) == episode.query_labels
+        there = tf.cast(episode.query_labels >= 0, tf.float32)
+        right = tf.reduce_sum(tf.cast(correct, tf.float32) * there, axis=1)
+        return right, tf.reduce_sum(there, axis=1)
+
+    right, shown = _collect(answer, episodes)
+    return summary(right / shown)
+
+
+def _collect(answer, episodes):
+    parts = [
+        answer(tf.constant(b * BATCH, tf.int64)) for b in range(math.ceil(episodes / BATCH))
+    ]
+    return (np.concatenate([part[i].numpy() for part in parts])[:episodes] for i in (0, 1))
+
+
+def summary(accuracies):
+    """Mean of the episodes' accuracies and 1.96 s / sqrt(n), in percent."""
+    percent = 100.0 * np.asarray(accuracies, np.float64)
+    spread = percent.std(ddof=1) if len(percent) > 1 else 0.0
+    return {
+        "mean": round(float(percent.mean()), 3),
+        "ci95": round(float(1.96 * spread / math.sqrt(len(percent))), 3),
+    }

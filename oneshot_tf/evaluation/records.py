@@ -1,0 +1,102 @@
+"""Records: one JSON file a test, with all that is needed to repeat it."""
+
+import dataclasses
+import datetime
+import os
+import pathlib
+import platform
+import subprocess
+import tempfile
+
+import tensorflow as tf
+
+from oneshot_tf import __version__
+from oneshot_tf.evaluation import papers
+from oneshot_tf.options import dump
+
+
+def make(config, dataset, split, protocol, accuracy, learner, trained):
+    """The record of one test.
+
+    Args:
+      config: `RunConfig`.
+      dataset: name of the data set tested on.
+      split: `Split.describe()` of the classes tested on.
+      protocol: {"kind", "way", "shot", ...}.
+      accuracy: what a protocol gave.
+      learner: the model, for its size.
+      trained: {"episodes", "seconds"} of the checkpoint.
+    """
+    return {
+        "model": config.model,
+        "config": config.name,
+        "seed": config.train.seed,
+        "dataset": dataset,
+        "split": split,
+        "protocol": protocol,
+        "accuracy": accuracy,
+        "paper": papers.row(config.name, dataset, config.data.dataset),
+        "parameters": learner.count_params(),
+        "train": {
+            **trained,
+            "dataset": config.data.dataset,
+            "batch_size": config.train.batch_size,
+            "machine": machine(),
+        },
+        "options": {
+            "data": dataclasses.asdict(dataclasses.replace(config.data, data_dir=None)),
+            "train": dataclasses.asdict(config.train),
+            "model": dataclasses.asdict(config.options),
+        },
+        "versions": versions(),
+        "commit": commit(),
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def write(path, record):
+    """Writes a record: all of it or nothing."""
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(dump(record))
+    os.replace(temporary, path)
+
+
+def machine():
+    """Processor and how many cores this process may use."""
+    name = platform.processor() or platform.machine()
+    info = pathlib.Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                name = line.partition(":")[2].strip()
+                break
+    devices = [d.name for d in tf.config.list_logical_devices("GPU")]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return ", ".join([name, f"{cores} cores", *devices])
+
+
+def versions():
+    """Versions of Python, TensorFlow and this package."""
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "oneshot_tf": __version__,
+    }
+
+
+def commit():
+    """The git commit of this code, with "+" where files differ from it; None outside git."""
+    folder = pathlib.Path(__file__).resolve().parent
+
+    def git(*words):
+        done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    try:
+        head = git("rev-parse", "--short=12", "HEAD")
+        return head and head + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except FileNotFoundError:
+        return None

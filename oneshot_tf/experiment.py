@@ -1,0 +1,268 @@
+"""One run: data, model and loop put together from a `RunConfig`. What the commands call."""
+
+import dataclasses
+import json
+import pathlib
+import sys
+
+from oneshot_tf import data, models, runtime
+from oneshot_tf.data import splits
+from oneshot_tf.data.download import DownloadError
+from oneshot_tf.errors import UserError
+from oneshot_tf.evaluation import protocols, records
+from oneshot_tf.options import DataOptions, RunConfig, TrainOptions, dump
+from oneshot_tf.sampling import few_shot, sequence, source
+from oneshot_tf.training import loop
+from oneshot_tf.training.checkpoints import restore_weights
+
+FREE = ("data_dir",)  # data options that may change between a run and its resumption
+
+
+def make_config(parsed, name=None):
+    """The `RunConfig` of a command line: flags, then the model's defaults, then the general ones."""
+    if parsed.get("model") is None:
+        raise UserError(f"--model is missing; it must be one of {', '.join(models.MODELS)}")
+    model = models.find(parsed.get("model"))
+    chosen = parsed.options(DataOptions, model.defaults)
+    return RunConfig(
+        name=name or f"{parsed.get('model')}_{chosen.dataset}",
+        model=parsed.get("model"),
+        data=chosen,
+        train=parsed.options(TrainOptions, model.defaults),
+        options=parsed.options(model.Options),
+    )
+
+
+def load_pictures(options, *, vary=False):
+    """The data set of `DataOptions`, at the size that pictures are varied at where `vary`."""
+    size = options.augment_size if vary else options.image_size
+    return data.load(dataclasses.replace(options, image_size=size))
+
+
+def varies(options):
+    return options.max_rotation > 0 or options.max_shift > 0
+
+
+def with_data(config):
+    """The config with data that is really there: Omniglot gives way to glyphs, loudly.
+
+    Returns:
+      (config, data set at full size where pictures are varied, `Split`).
+    """
+    vary = varies(config.data)
+    try:
+        dataset = load_pictures(config.data, vary=vary)
+    except DownloadError as error:
+        if config.data.dataset != "omniglot":
+            raise
+        print(f"{error}\n*** No Omniglot: training goes on with the built-in glyphs. ***", file=sys.stderr)
+        substitute = dataclasses.replace(config.data, dataset="glyphs", split=None)
+        name = config.name.replace("omniglot", "glyphs")
+        config = dataclasses.replace(config, name=name, data=substitute)
+        dataset = load_pictures(config.data, vary=vary)
+    return config, dataset, splits.load(dataset, config.data)
+
+
+def make_learner(config):
+    """The model, built."""
+    model = models.find(config.model)
+    return model(
+        config.options,
+        way=config.train.way,
+        image_size=config.data.image_size,
+        channels=config.data.channels,
+        precision=config.train.precision,
+        name=config.model,
+    )
+
+
+def make_sampler(learner, config, population, stream, batch, seed):
+    """A sampler of the kind of episode that the model trains on."""
+    train = config.train
+    if learner.episode == "sequence":
+        return sequence.sampler(
+            population,
+            seed=seed,
+            stream=stream,
+            batch=batch,
+            way=train.way,
+            per_class=train.shot,
+            num_labels=learner.num_labels,
+            counts=train.counts if stream == "train" else "equal",
+        )
+    return few_shot.sampler(
+        population,
+        seed=seed,
+        stream=stream,
+        batch=batch,
+        way=train.way,
+        shot=train.shot,
+        queries=train.queries,
+    )
+
+
+def train(config, workdir, draw=None):
+    """Trains a model, or goes on training it.
+
+    Args:
+      config: `RunConfig`.
+      workdir: the run's folder.
+      draw: (learner, episode) -> {name: picture} for TensorBoard, or None.
+
+    Returns:
+      The learner.
+    """
+    strategy = runtime.setup(config.train)
+    config, dataset, split = with_data(config)
+    prepare_workdir(workdir, config, dataset, split)
+    names = split.train + (split.validation if config.train.train_on_validation else ())
+    population = source.make(
+        dataset.select(names),
+        config.data,
+        rotations=config.data.rotations,
+        vary=varies(config.data),
+    )
+    with strategy.scope():
+        learner = make_learner(config)
+    share = config.train.batch_size // strategy.num_replicas_in_sync
+    sample = make_sampler(learner, config, population, "train", share, config.train.seed)
+    hooks = make_hooks(learner, config, dataset.select(split.validation), draw)
+    loop.train(learner, sample, config.train, workdir, strategy, hooks)
+    return learner
+
+
+def make_hooks(learner, config, held_out, draw):
+    """Validation and pictures, on the validation classes."""
+    if held_out.num_classes * (4 if config.data.test_rotations else 1) < config.train.way:
+        print(f"Nothing validates: {held_out.num_classes} validation classes, way {config.train.way}")
+        return loop.Hooks()
+    population = test_population(config, held_out)
+    sample = make_sampler(learner, config, population, "validation", protocols.BATCH, 0)
+
+    def validate():
+        found = measure(learner, config, sample, config.train.validation_episodes)
+        means = [value["mean"] for value in found.values()]
+        # the first presentation is a guess: it does not choose a checkpoint
+        score = sum(means[1:]) / len(means[1:]) if len(means) > 1 else means[0]
+        return score, {"accuracy": score}, means if len(means) > 1 else None
+
+    def pictures():
+        return draw(learner, sample(0))
+
+    trains_on_them = config.train.train_on_validation
+    return loop.Hooks(
+        validate=None if trains_on_them else validate, draw=pictures if draw else None
+    )
+
+
+def test_population(config, dataset):
+    """The `Source` that validation and tests draw from; `dataset` is at its stored size."""
+    return source.make(
+        dataset if config.data.augment_test or not varies(config.data) else shrink(dataset, config),
+        config.data,
+        rotations=config.data.test_rotations,
+        vary=config.data.augment_test and varies(config.data),
+    )
+
+
+def shrink(dataset, config):
+    """The same classes at the model's picture size."""
+    return load_pictures(config.data).select(dataset.class_names)
+
+
+def measure(learner, config, sample, episodes):
+    """Accuracies of one protocol run on the model's own kind of episode."""
+    if learner.episode == "sequence":
+        return protocols.sequence(learner, sample, episodes, config.train.shot)
+    return {f"{config.train.way}w{config.train.shot}s": protocols.few_shot(learner, sample, episodes)}
+
+
+def prepare_workdir(workdir, config, dataset, split):
+    """Makes the folder and its `config.json`, or checks that it is of the same run.
+
+    Raises:
+      UserError: not writable, or a workdir of other options, classes or pictures.
+    """
+    workdir = pathlib.Path(workdir)
+    path = workdir / "config.json"
+    now = {
+        **config.to_json(),
+        "split": split.describe(),
+        "pictures_sha256": dataset.sha256(),
+        "versions": records.versions(),
+        "commit": records.commit(),
+    }
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        if not path.is_file():
+            records.write(path, now)
+            return
+    except OSError as error:
+        raise UserError(
+            f"--workdir={workdir} cannot be written ({error.strerror}); name another folder"
+        ) from None
+    before = read_json(path)
+    differing = differences(before, now)
+    if differing:
+        raise UserError(
+            f"{workdir} is of another run; these differ: {', '.join(differing)}. Name another "
+            "--workdir, or say what its config.json says"
+        )
+    records.write(path, {**before, "train": {**before["train"], "episodes": config.train.episodes}})
+
+
+def differences(before, now):
+    """["--name (then X, now Y)"] of what must not change within a run; episodes may grow."""
+    found = []
+    for part in ("data", "train", "options"):
+        for name, value in now[part].items():
+            old = before.get(part, {}).get(name)
+            grows = name == "episodes" and old is not None and value >= old
+            if old != value and name not in FREE and not grows:
+                found.append(f"--{name} (then {old}, now {value})")
+    for name in ("model", "split", "pictures_sha256"):
+        if before.get(name) != now[name]:
+            found.append(f"{name}")
+    return found
+
+
+def read_json(path):
+    """A JSON file of a workdir.
+
+    Raises:
+      UserError: it is not there, or is no JSON.
+    """
+    try:
+        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is not there; is this the folder of a run?") from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path} is not JSON ({error}); restore it or train anew") from None
+
+
+def read_config(workdir):
+    """The `RunConfig` of a workdir."""
+    fields = read_json(pathlib.Path(workdir) / "config.json")
+    return RunConfig.from_json(fields, models.find(fields["model"]).Options)
+
+
+def load(workdir, checkpoint=None):
+    """A trained model of a workdir.
+
+    Args:
+      workdir: the run's folder.
+      checkpoint: "best" or "last"; None is best where validation chose one.
+
+    Returns:
+      (learner, `RunConfig`, {"episodes", "seconds", "checkpoint"}).
+    """
+    config = read_config(workdir)
+    learner = make_learner(config)
+    which = checkpoint or ("last" if config.train.train_on_validation else "best")
+    updates, seconds = restore_weights(learner, workdir, which)
+    trained = {
+        "episodes": updates * config.train.batch_size,
+        "seconds": round(seconds),
+        "checkpoint": which,
+    }
+    return learner, config, trained

@@ -1,0 +1,153 @@
+"""absl flags made from the options classes, and the frame of every command."""
+
+import dataclasses
+import sys
+
+from absl import flags
+
+from oneshot_tf.errors import UserError
+from oneshot_tf.options import field_type
+
+
+class Parsed:
+    """What a command line said: only what was said, no defaults.
+
+    Attributes:
+      values: {flag name: value} of the flags that were given.
+    """
+
+    def __init__(self, values):
+        self.values = values
+
+    def get(self, name, default=None):
+        return self.values.get(name, default)
+
+    def options(self, cls, defaults=()):
+        """An options object: given flags, then `defaults`, then the class's own defaults."""
+        fields = {field.name for field in dataclasses.fields(cls)}
+        chosen = {k: v for k, v in dict(defaults).items() if k in fields}
+        chosen.update({k: v for k, v in self.values.items() if k in fields})
+        return cls(**chosen)
+
+
+def define(values, name, kind, help, choices=None):
+    """One absl flag whose default None means: not given."""
+    define_kind = {
+        int: flags.DEFINE_integer,
+        float: flags.DEFINE_float,
+        bool: flags.DEFINE_boolean,
+        str: flags.DEFINE_string,
+    }[kind]
+    if choices:
+        flags.DEFINE_enum(name, None, list(choices), help, flag_values=values)
+    else:
+        define_kind(name, None, help, flag_values=values)
+
+
+def parse(argv, own, groups, models=None):
+    """Reads a command line (and the flag files it names).
+
+    Args:
+      argv: the words, the command's name first.
+      own: {name: (type, help)} of the command's own flags.
+      groups: options classes whose fields are flags.
+      models: None, or () -> {model name: options class}; then `--model` is a flag too, and a flag
+        that the named model does not have is an error.
+
+    Returns:
+      `Parsed`.
+
+    Raises:
+      UserError: an unknown flag, a bad value, words that are no flags, or another model's flag.
+      SystemExit: after `--help`.
+    """
+    values = flags.FlagValues()
+    for name, (kind, help) in own.items():
+        define(values, name, kind, help)
+    known = set(own)
+    for cls in groups:
+        known |= _define_fields(values, cls, known)
+    classes = models() if models else {}
+    if models:
+        define(values, "model", str, f"which model: {', '.join(classes)}")
+        known.add("model")
+    common = set(known)
+    for cls in classes.values():
+        known |= _define_fields(values, cls, known)
+    flags.DEFINE_boolean("help", False, "this text", flag_values=values)
+    try:
+        rest = values(argv)
+    except flags.Error as error:
+        raise UserError(f"{str(error).splitlines()[0]} (--help lists the flags)") from None
+    given = {name: values[name].value for name in known if values[name].present}
+    if values["help"].value:
+        print(_help(argv[0], own, groups, classes, given.get("model")))
+        sys.exit(0)
+    if len(rest) > 1:
+        raise UserError(f"Only flags are expected (--name=value). Received: {rest[1]!r}")
+    if models:
+        _check_model_flags(given, set(given) - common, classes)
+    return Parsed(given)
+
+
+def _define_fields(values, cls, known):
+    """Defines the flags of an options class that are not defined yet; returns their names."""
+    names = set()
+    for field in dataclasses.fields(cls):
+        names.add(field.name)
+        if field.name not in known:
+            kind = field_type(cls, field.name)
+            # choices are checked by the options class: models may allow different ones
+            define(values, field.name, kind, field.metadata["help"])
+    return names
+
+
+def _check_model_flags(given, specific, classes):
+    model = given.get("model")
+    if model is not None and model not in classes:
+        raise UserError(f"--model must be one of {', '.join(classes)}. Received: {model}")
+    owned = {f.name for f in dataclasses.fields(classes[model])} if model else set()
+    for name in sorted(specific - owned) if model else []:
+        owners = [m for m, cls in classes.items() if name in {f.name for f in dataclasses.fields(cls)}]
+        raise UserError(
+            f"--{name} is not a flag of {model}; it belongs to {', '.join(owners)}"
+        )
+
+
+def _help(command, own, groups, classes, model):
+    """The help text: common flags, and the chosen model's."""
+    lines = [f"usage: python {command} --flag=value ...", "", "flags:"]
+    lines += [f"  --{name}: {help}" for name, (_, help) in own.items()]
+    for cls in groups:
+        lines += ["", f"{cls.__name__}:", *_field_lines(cls)]
+    if model in classes:
+        lines += ["", f"--model={model}:", *_field_lines(classes[model])]
+    elif classes:
+        lines += ["", f"--model: one of {', '.join(classes)}; --model=NAME --help lists its flags"]
+    return "\n".join([*lines, "", "--flagfile=FILE reads flags from a file, one a line; later flags win"])
+
+
+def _field_lines(cls):
+    lines = []
+    for field in dataclasses.fields(cls):
+        choices = field.metadata["choices"]
+        allowed = f" [{'|'.join(choices)}]" if choices else ""
+        default = "" if field.default is None else f" (default: {field.default})"
+        lines.append(f"  --{field.name}: {field.metadata['help']}{allowed}{default}")
+    return lines
+
+
+def run(main):
+    """Runs a command: a user's mistake is one line on stderr and exit code 1.
+
+    Args:
+      main: (argv) -> exit code or None.
+    """
+    try:
+        code = main(sys.argv)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = 1
+    except BrokenPipeError:
+        code = 1
+    sys.exit(code or 0)

@@ -1,0 +1,1 @@
+"""Layers and cells: they hold weights and call `ops`."""

@@ -1,0 +1,44 @@
+"""Encoders of single pictures for sequence learners."""
+
+import tf_keras as keras
+
+
+class FlatEncoder(keras.layers.Layer):
+    """The pixels as they are: [n, H, W, C] -> [n, H W C]."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.flatten = keras.layers.Flatten()
+
+    def call(self, images, training=False):
+        del training
+        return self.flatten(images)
+
+
+class ConvEncoder(keras.layers.Layer):
+    """A few blocks of 3x3 convolution, batch norm, ReLU and 2x2 max pooling.
+
+    Args:
+      channels: channels of every block.
+      blocks: how many; each halves the picture, rounding up.
+      precision: "float32" or "mixed_bfloat16".
+    """
+
+    def __init__(self, channels, blocks, precision="float32", **kwargs):
+        super().__init__(dtype=precision, **kwargs)
+        layers = []
+        for block in range(blocks):
+            layers += [
+                keras.layers.Conv2D(
+                    channels, 3, padding="same", use_bias=False, dtype=precision, name=f"conv_{block}"
+                ),
+                keras.layers.BatchNormalization(momentum=0.98, dtype=precision, name=f"norm_{block}"),
+                keras.layers.ReLU(dtype=precision),
+                keras.layers.MaxPool2D(2, padding="same", dtype=precision),
+            ]
+        layers.append(keras.layers.Flatten(dtype=precision))
+        self.stack = keras.Sequential(layers, name="stack")
+
+    def call(self, images, training=False):
+        """images [n, H, W, C] -> float32 [n, D]."""
+        return self.stack(images, training=training)

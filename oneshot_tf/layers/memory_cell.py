@@ -1,0 +1,73 @@
+"""What all recurrent cells share: a controller, its weights, and the contract with `unroll`."""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from oneshot_tf.layers.controllers import CONTROLLERS
+
+
+class MemoryCell(keras.layers.Layer):
+    """A recurrent cell whose time loop is `unroll`.
+
+    One step is `step(gates, state) -> (output, state)`, where
+    `gates = project(inputs)[t] + recurrent_inputs(state) @ recurrent_kernel`: the projection does
+    not depend on the state, so it is made for all steps in one product.
+
+    Subclasses give `read_width`, `initial_state`, `recurrent_inputs`, `step` and, for figures,
+    `trace`.
+    """
+
+    read_width = 0  # width of what is read from memory and fed back
+    output_width = 0  # width of what a step gives
+
+    def __init__(self, controller, units, **kwargs):
+        super().__init__(**kwargs)
+        self.controller = CONTROLLERS[controller](units)
+
+    def build(self, input_shape):
+        """input_shape: [T, B, D]."""
+        width, bias = self.controller.width, self.controller.initial_bias()
+        self.kernel = self.add_weight("kernel", [input_shape[-1], width], initializer="glorot_uniform")
+        self.bias = self.add_weight("bias", [width], initializer=lambda *_, **__: bias)
+        rows = self.read_width + self.controller.units * self.controller.recurrent
+        initializer = "orthogonal" if self.controller.recurrent else "glorot_uniform"
+        self.recurrent_kernel = None
+        if rows:
+            self.recurrent_kernel = self.add_weight(
+                "recurrent_kernel", [rows, width], initializer=initializer
+            )
+        self.built = True
+
+    def add_head(self, name, width, bias=None):
+        """Kernel and bias of a head, [U, width] and [width]: linear in the controller's output."""
+        kernel = self.add_weight(
+            f"{name}_kernel", [self.controller.units, width], initializer="glorot_uniform"
+        )
+        start = tf.zeros([width]) if bias is None else tf.cast(bias, tf.float32)
+        return kernel, self.add_weight(f"{name}_bias", [width], initializer=lambda *_, **__: start)
+
+    def project(self, inputs):
+        """[T, B, D] -> [T, B, controller width], for all steps at once."""
+        return tf.tensordot(inputs, self.kernel, 1) + self.bias
+
+    def recurrent_inputs(self, state):
+        """[B, read width + U]: what is read and, of a recurrent controller, its output."""
+        parts = self.fed_back(state)
+        if self.controller.recurrent:
+            parts = [*parts, state.controller.hidden]
+        return tf.concat(parts, axis=1)
+
+    def fed_back(self, state):
+        """List of [B, .]: what the last step read, to be fed to the controller."""
+        raise NotImplementedError
+
+    def initial_state(self, batch):
+        raise NotImplementedError
+
+    def step(self, gates, state):
+        raise NotImplementedError
+
+    def trace(self, state):
+        """{name: [B, rows, N]} weights of a step, for figures."""
+        del state
+        return {}

@@ -1,0 +1,21 @@
+"""The table of models. A module is imported only when its model is named."""
+
+import importlib
+
+from oneshot_tf.errors import UserError
+
+MODELS = {
+    "flmn": "oneshot_tf.models.flmn:FLMN",
+}
+
+
+def find(name):
+    """The `Learner` class of a name.
+
+    Raises:
+      UserError: there is no such model.
+    """
+    if name not in MODELS:
+        raise UserError(f"--model must be one of {', '.join(MODELS)}. Received: {name}")
+    module, _, attribute = MODELS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)

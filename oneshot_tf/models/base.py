@@ -1,0 +1,71 @@
+"""The contract of all models. Training, evaluation and serving know nothing else of a model."""
+
+import tf_keras as keras
+
+from oneshot_tf.options import Options
+
+
+class Learner(keras.Model):
+    """A one-shot learner.
+
+    Class attributes:
+      Options: the frozen dataclass of the model's own options.
+      episode: the kind it trains on, "sequence" or "few_shot".
+      defaults: values of `DataOptions` and `TrainOptions` that are best for this model.
+      papers: accuracies published for this model, {config name: {key: percent}}.
+    """
+
+    Options = Options
+    episode = "few_shot"
+    defaults = {}
+
+    def __init__(self, options, *, way, image_size, channels, precision="float32", **kwargs):
+        super().__init__(**kwargs)
+        self.options = options
+        self.way = way
+        self.image_shape = (image_size, image_size, channels)
+        self.precision = precision
+
+    @property
+    def num_labels(self):
+        """Labels an episode may use; more than `way` where labels are strings."""
+        return self.way
+
+    def call(self, episode, training=False):
+        """Logits of an episode.
+
+        Args:
+          episode: `SequenceEpisode` or `FewShotEpisode`; labels of step t (or of queries) have no
+            say in the logits of step t (or of any query).
+          training: true in training.
+
+        Returns:
+          float32 [B, T, way] for a sequence, [B, Q, way] for queries.
+        """
+        raise NotImplementedError
+
+    def train_loss(self, episode):
+        """Loss and what accuracy is made of, for a batch of episodes of the model's kind.
+
+        Returns:
+          (scalar loss, {"right": [P], "shown": [P]}): right answers and answers, by presentation;
+          P is 1 for few-shot episodes.
+        """
+        raise NotImplementedError
+
+    def predict_labels(self, logits):
+        """int32 [B, T or Q]: the labels that logits speak for."""
+        raise NotImplementedError
+
+    def figures(self, episode):
+        """What TensorBoard draws of an episode: {name: array}, see `evaluation/figures.py`."""
+        raise NotImplementedError
+
+    def embed(self, images):
+        """float32 [N, D] of images [N, H, W, C], or None where the model has no embedding."""
+        del images
+        return None
+
+    def flops_per_episode(self, steps):
+        """Multiplications and additions of a training step for one episode, in floating-point ops."""
+        raise NotImplementedError

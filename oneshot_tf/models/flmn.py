@@ -1,0 +1,51 @@
+"""FLMN: Feature-Label Memory Network (Mureja, Park and Yoo, 2017)."""
+
+import dataclasses
+
+from oneshot_tf.layers.feature_label_cell import FeatureLabelCell
+from oneshot_tf.models.sequence_learner import SequenceLearner, SequenceOptions
+from oneshot_tf.options import option
+
+
+@dataclasses.dataclass(frozen=True)
+class FLMNOptions(SequenceOptions):
+    """Where the paper and the default differ, the help says which value is the paper's."""
+
+    rows: int = option(64, "rows of each memory, N (paper: half of MANN's 128)", low=1, search=[64, 128])
+    width: int = option(40, "width of a row, M (paper: 40)", low=1, search=[20, 40, 80])
+    usage_decay: float = option(0.95, "decay of usage, gamma", low=0.0, high=0.9999)
+    write_gate: str = option(
+        "step", "one gate a step, or one learned scalar (paper)", choices=("scalar", "step"),
+        search=["scalar", "step"],
+    )
+    key_strength: bool = option(True, "sharpen the softmax of reading by a learned strength (paper: false)")
+    initial_strength: float = option(6.0, "key strength at the start", low=1.01, search=(2.0, 16.0, "log"))
+    read_after_write: bool = option(True, "read the memory after the write of the step (paper: true)")
+    erase_label: bool = option(True, "clear a label row when its feature row is reused (paper: false)")
+
+
+class FLMN(SequenceLearner):
+    """Features and labels in two memories with tied rows."""
+
+    Options = FLMNOptions
+    defaults = {
+        **SequenceLearner.defaults,
+        "learning_rate": 3e-3,
+        "schedule": "cosine",
+        "clip_norm": 5.0,
+    }
+
+    def make_cell(self, options):
+        return FeatureLabelCell(
+            options.controller,
+            options.hidden_size,
+            options.rows,
+            options.width,
+            usage_decay=options.usage_decay,
+            write_gate=options.write_gate,
+            key_strength=options.key_strength,
+            initial_strength=options.initial_strength,
+            read_after_write=options.read_after_write,
+            erase_label=options.erase_label,
+            name="cell",
+        )

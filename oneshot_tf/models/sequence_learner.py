@@ -1,0 +1,222 @@
+"""What MANN, NTM, FLMN and LSTM share: everything but the cell.
+
+Input at step t is (x_t, y_{t-1}), zeros for the label at the first step; the answer at t is linear
+in what the cell gives. The papers' task, [MANN] section 3 and [FLMN] section 3.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+import tf_keras as keras
+
+from oneshot_tf.episodes import SequenceEpisode, previous_labels
+from oneshot_tf.errors import UserError
+from oneshot_tf.layers.encoder import ConvEncoder, FlatEncoder
+from oneshot_tf.layers.unroll import unroll
+from oneshot_tf.models.base import Learner
+from oneshot_tf.ops import losses
+from oneshot_tf.options import Options, option
+
+CHARACTERS, LENGTH = 5, 5  # string labels: five characters out of five, [MANN] section 4.3
+
+
+@dataclasses.dataclass(frozen=True)
+class SequenceOptions(Options):
+    """Options of every sequence learner."""
+
+    label_encoding: str = option(
+        "one_hot", "labels as one-hot vectors, or as strings of 5 characters out of 5 (MANN)",
+        choices=("one_hot", "string"),
+    )
+    encoder: str = option(
+        "flat", "flat: pixels as they are (the papers); conv: a small convolutional network",
+        choices=("flat", "conv"), search=["flat", "conv"],
+    )
+    encoder_channels: int = option(16, "channels of each block of the conv encoder", low=1, search=[8, 16, 32])
+    encoder_blocks: int = option(2, "blocks of the conv encoder", low=1, high=5, search=[2, 3])
+    controller: str = option("lstm", "lstm (the papers) or mlp, feed-forward", choices=("lstm", "mlp"))
+    hidden_size: int = option(200, "units of the controller", low=1, search=[100, 200, 300])
+    execution: str = option(
+        "auto", "while, unrolled, xla, or auto: the fastest here", choices=("auto", "while", "unrolled", "xla")
+    )
+
+
+class SequenceLearner(Learner):
+    """A recurrent cell that reads a sequence of pictures and late labels."""
+
+    Options = SequenceOptions
+    episode = "sequence"
+    defaults = {"image_size": 20, "shot": 10, "rotations": False}
+
+    def __init__(self, options, **kwargs):
+        super().__init__(options, **kwargs)
+        self.strings = options.label_encoding == "string"
+        outputs = CHARACTERS * LENGTH if self.strings else self.way
+        if options.encoder == "conv":
+            self.encoder = ConvEncoder(
+                options.encoder_channels, options.encoder_blocks, self.precision
+            )
+        else:
+            self.encoder = FlatEncoder()
+        self.cell = self.make_cell(options)
+        self.classifier = keras.layers.Dense(outputs, name="classifier")
+        self.label_width = outputs
+        self._jitted = tf.function(self._loss_and_gradients, jit_compile=True)
+        self.build_weights()
+
+    def make_cell(self, options):
+        """The model's `MemoryCell`."""
+        raise NotImplementedError
+
+    def build_weights(self):
+        """Makes all weights now, so that the first trace finds them."""
+        embedded = self.encoder(tf.zeros([1, *self.image_shape]))
+        self.cell.build([None, None, embedded.shape[-1] + self.label_width])
+        self.classifier.build([None, self.cell.output_width])
+
+    @property
+    def num_labels(self):
+        return CHARACTERS**LENGTH if self.strings else self.way
+
+    @property
+    def xla(self):
+        """Whether the time loop is compiled by XLA."""
+        return self.options.execution in ("xla", "auto")
+
+    @property
+    def loop(self):
+        return self.options.execution != "unrolled"
+
+    def encode_labels(self, labels):
+        """int32 [...] -> float32 [..., label width]; -1 is all zeros."""
+        if not self.strings:
+            return tf.one_hot(labels, self.way)
+        codes = losses.digits(tf.maximum(labels, 0), CHARACTERS, LENGTH)
+        flat = tf.reshape(tf.one_hot(codes, CHARACTERS), [*labels.shape[:-1], -1, self.label_width])
+        return flat * tf.cast(labels >= 0, tf.float32)[..., None]
+
+    def encode_images(self, images, training):
+        """float32 [B, T, H, W, C] -> [B, T, D]."""
+        shape = tf.shape(images)
+        flat = tf.reshape(images, [-1, *self.image_shape])
+        embedded = tf.cast(self.encoder(flat, training=training), tf.float32)
+        out = tf.reshape(embedded, [shape[0], shape[1], embedded.shape[-1]])
+        return tf.ensure_shape(out, [*images.shape[:2], embedded.shape[-1]])
+
+    def run(self, embedded, previous, state=None, **kwargs):
+        """Runs the cell. embedded [B, T, D], previous int32 [B, T] -> (logits [B, T, K], Unrolled)."""
+        inputs = tf.concat([embedded, self.encode_labels(previous)], axis=2)
+        if state is None:
+            state = self.cell.initial_state(inputs.shape[0] or tf.shape(inputs)[0])
+        ran = unroll(
+            self.cell, tf.transpose(inputs, [1, 0, 2]), state, loop=self.loop, **kwargs
+        )
+        logits = self.classifier(ran.outputs)
+        return tf.transpose(logits, [1, 0, 2]), ran
+
+    def call(self, episode, training=False):
+        if not isinstance(episode, SequenceEpisode):
+            return self.answer_queries(episode)
+        embedded = self.encode_images(episode.inputs, training)
+        return self.run(embedded, previous_labels(episode.labels))[0]
+
+    def answer_queries(self, episode):
+        """Presents the support, then each query by itself; the state after the support is shared.
+
+        Args:
+          episode: `FewShotEpisode`; labels below `way`.
+
+        Returns:
+          logits [B, Q, way].
+        """
+        if self.strings:
+            raise UserError("A model with string labels has no few-shot protocol; use sequence")
+        labels = episode.support_labels
+        embedded = self.encode_images(episode.support, False)
+        mask = tf.transpose(labels >= 0)
+        _, ran = self.run(embedded, previous_labels(labels), mask=mask)
+        queries = tf.shape(episode.query)[1]
+        state = tf.nest.map_structure(lambda s: tf.repeat(s, queries, axis=0), ran.state)
+        # at the first query the learner sees the label of the last support picture
+        ended = tf.concat([labels, -tf.ones_like(labels[:, :1])], axis=1)
+        last = tf.repeat(previous_labels(ended)[:, -1:], queries, axis=0)
+        query = self.encode_images(episode.query, False)
+        query = tf.reshape(query, [-1, 1, query.shape[2]])
+        logits, _ = self.run(query, last, state=state)
+        return tf.reshape(logits, [tf.shape(labels)[0], queries, self.label_width])
+
+    def loss(self, logits, labels):
+        """[MANN] Eq. 3; for strings the sum over characters."""
+        if not self.strings:
+            return losses.cross_entropy(logits, labels)
+        codes = tf.where(
+            (labels >= 0)[..., None], losses.digits(tf.maximum(labels, 0), CHARACTERS, LENGTH), -1
+        )
+        shape = [logits.shape[0], -1, CHARACTERS]
+        return LENGTH * losses.cross_entropy(
+            tf.reshape(logits, shape), tf.reshape(codes, [logits.shape[0], -1])
+        )
+
+    def predict_labels(self, logits):
+        if not self.strings:
+            return tf.argmax(logits, axis=-1, output_type=tf.int32)
+        characters = tf.reshape(logits, [*logits.shape[:-1], LENGTH, CHARACTERS])
+        codes = tf.argmax(characters, axis=-1, output_type=tf.int32)
+        powers = tf.constant([CHARACTERS ** (LENGTH - 1 - i) for i in range(LENGTH)])
+        return tf.reduce_sum(codes * powers, axis=-1)
+
+    def train_loss(self, episode):
+        embedded = self.encode_images(episode.inputs, True)
+        previous = previous_labels(episode.labels)
+        if self.xla:
+            loss, logits = self._compiled_loss(embedded, previous, episode.labels)
+        else:
+            logits, _ = self.run(embedded, previous)
+            loss = self.loss(logits, episode.labels)
+        right, shown = losses.accuracy_by_presentation(
+            self.predict_labels(logits) == episode.labels,
+            episode.presentations,
+            episode.labels.shape[1] // self.way,
+        )
+        return loss, {"right": tf.reduce_sum(right, 0), "shown": tf.reduce_sum(shown, 0)}
+
+    @property
+    def loop_weights(self):
+        """The weights inside the compiled part: the cell's and the classifier's."""
+        return self.cell.trainable_variables + self.classifier.trainable_variables
+
+    def _loss_and_gradients(self, embedded, previous, labels):
+        """(loss, logits, gradient of embedded, gradients of `loop_weights`), compiled as one."""
+        with tf.GradientTape() as tape:
+            tape.watch(embedded)
+            logits, _ = self.run(embedded, previous)
+            loss = self.loss(logits, labels)
+        gradients = tape.gradient(loss, [embedded, *self.loop_weights])
+        return loss, logits, gradients[0], gradients[1:]
+
+    def _compiled_loss(self, embedded, previous, labels):
+        """Loss and logits from the compiled part, which makes its gradients along the way.
+
+        Forward and backward of the time loop have to be in one XLA computation: what the loop
+        keeps for its gradient cannot leave it. Around it, this looks like any differentiable
+        function, so an encoder in front (convolutions are slow under XLA on a CPU) is trained too.
+        """
+        weights = self.loop_weights
+
+        @tf.custom_gradient
+        def run(embedded):
+            loss, logits, d_embedded, d_weights = self._jitted(embedded, previous, labels)
+
+            def gradient(d_loss, d_logits, variables=None):
+                del d_logits  # logits serve the metrics only
+                known = {id(w): d for w, d in zip(weights, d_weights, strict=True)}
+                return d_loss * d_embedded, [d_loss * known[id(v)] for v in variables or []]
+
+            return (loss, logits), gradient
+
+        loss, logits = run(embedded)
+        return loss, tf.stop_gradient(logits)
+
+    def embed(self, images):
+        """The conv encoder's output; None for flat pixels."""
+        return self.encoder(images) if self.options.encoder == "conv" else None

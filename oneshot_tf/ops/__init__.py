@@ -1,0 +1,1 @@
+"""The papers as pure functions: tensors in, tensors out, no weights, no state."""

@@ -1,0 +1,41 @@
+"""Losses and accuracies of episodes. Pure functions."""
+
+import tensorflow as tf
+
+from oneshot_tf.ops import shapes
+
+
+def cross_entropy(logits, labels):
+    """Mean of -log p(label) over steps and episodes, [MANN] Eq. 3; padding (-1) does not count.
+
+    Args:
+      logits: [B, T, K].
+      labels: int32 [B, T].
+    """
+    shapes.check(logits=(logits, "B T K"), labels=(labels, "B T"))
+    there = tf.cast(labels >= 0, logits.dtype)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(labels, 0), logits)
+    return tf.reduce_sum(losses * there) / tf.maximum(tf.reduce_sum(there), 1.0)
+
+
+def accuracy_by_presentation(correct, presentations, most):
+    """How often answers are right, by how often the class has been shown.
+
+    Args:
+      correct: bool [B, T].
+      presentations: int32 [B, T], from 1.
+      most: Python int, the last presentation to report.
+
+    Returns:
+      (sums, counts), float32 [B, most] each: right answers and answers, per episode.
+    """
+    shapes.check(correct=(correct, "B T"), presentations=(presentations, "B T"))
+    which = tf.one_hot(presentations - 1, most)
+    right = tf.reduce_sum(which * tf.cast(correct, tf.float32)[..., None], axis=1)
+    return right, tf.reduce_sum(which, axis=1)
+
+
+def digits(labels, base, length):
+    """Labels as strings of `length` digits, most significant first: int32 [...] -> [..., length]."""
+    powers = tf.constant([base ** (length - 1 - i) for i in range(length)], labels.dtype)
+    return labels[..., None] // powers % base

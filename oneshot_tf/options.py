@@ -1,0 +1,194 @@
+"""Options as frozen dataclasses: default, help, allowed values and search space in one place.
+
+Flags are made from these (`oneshot_tf/flags.py`), configs are stored from these, and library code
+takes them as arguments. The same name means the same thing everywhere.
+"""
+
+import dataclasses
+import json
+import types
+import typing
+
+from oneshot_tf.errors import UserError
+
+
+def option(default, help, *, choices=None, low=None, high=None, search=None):
+    """One field of an options class.
+
+    Args:
+      default: the value used where nothing is said.
+      help: one line for `--help`.
+      choices: the allowed values, or None.
+      low: the smallest allowed number, or None.
+      high: the largest allowed number, or None.
+      search: what `oneshot_tf.tune` may try: a list of values, or (low, high, "linear" | "log").
+    """
+    metadata = {"help": help, "choices": choices, "low": low, "high": high, "search": search}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def field_type(cls, name):
+    """The plain type of a field: `int | None` gives int."""
+    hint = typing.get_type_hints(cls)[name]
+    if isinstance(hint, types.UnionType):
+        return next(arg for arg in typing.get_args(hint) if arg is not type(None))
+    return hint
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Base of all options: checks types and ranges when it is made."""
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            self._check(field, getattr(self, field.name))
+
+    def _check(self, field, value):
+        hint = typing.get_type_hints(type(self))[field.name]
+        if value is None and isinstance(hint, types.UnionType):
+            return
+        kind = field_type(type(self), field.name)
+        if kind is float and type(value) is int:
+            object.__setattr__(self, field.name, float(value))
+        elif type(value) is not kind:
+            raise UserError(f"--{field.name} must be {kind.__name__}. Received: {value!r}")
+        rule = field.metadata
+        if rule["choices"] is not None and value not in rule["choices"]:
+            raise UserError(
+                f"--{field.name} must be one of {', '.join(rule['choices'])}. Received: {value}"
+            )
+        if rule["low"] is not None and value < rule["low"]:
+            raise UserError(f"--{field.name} must be at least {rule['low']}. Received: {value}")
+        if rule["high"] is not None and value > rule["high"]:
+            raise UserError(f"--{field.name} must be at most {rule['high']}. Received: {value}")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataOptions(Options):
+    """Which pictures, how large, which classes, and how they are varied."""
+
+    dataset: str = option("omniglot", "omniglot, mnist, minimnist, glyphs, or folder (your own)")
+    data_dir: str | None = option(None, "where the data is (default: $ONESHOT_TF_DATA, else data)")
+    split: str | None = option(
+        None, "which classes train: vinyals, background, flmn, random (default: the data set's own)"
+    )
+    split_seed: int = option(0, "seed of the split `random`", low=0)
+    image_size: int = option(28, "height and width of a picture in pixels", low=4, high=512)
+    channels: int = option(1, "1 for gray, 3 for colour", low=1, high=3)
+    ink: str = option(
+        "auto", "which side of a gray picture is 1; auto looks at the border", choices=("auto", "dark", "light")
+    )
+    rotations: bool = option(True, "training: a class turned by 90, 180, 270 degrees is a new class")
+    test_rotations: bool = option(False, "validation and test: rotated classes are classes as well")
+    max_rotation: float = option(
+        0.0, "turn each picture by up to this many degrees either way", low=0.0, high=180.0
+    )
+    max_shift: float = option(
+        0.0, "shift each picture by up to this many pixels of the original either way", low=0.0
+    )
+    augment_size: int = option(
+        105, "pictures are turned and shifted at this size, before the resize", low=4, high=512
+    )
+    augment_test: bool = option(False, "turn and shift in validation and test as well")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainOptions(Options):
+    """How long, on what episodes, and with which optimiser."""
+
+    seed: int = option(0, "seed of weights and episodes", low=0)
+    episodes: int = option(100_000, "how many episodes in all", low=1)
+    batch_size: int = option(16, "episodes per update", low=1)
+    way: int = option(5, "classes per episode", low=2)
+    shot: int = option(10, "pictures per class: presentations of a sequence, or support pictures", low=1)
+    queries: int = option(5, "query pictures per class of a few-shot episode", low=1)
+    counts: str = option(
+        "equal", "how often each class of a sequence is shown; random varies", choices=("equal", "random")
+    )
+    train_on_validation: bool = option(
+        False, "train on the validation classes too, and evaluate the last checkpoint"
+    )
+    optimizer: str = option(
+        "adam", "adam, adamw, rmsprop or sgd", choices=("adam", "adamw", "rmsprop", "sgd")
+    )
+    learning_rate: float = option(1e-3, "learning rate at the start", low=0.0, search=(3e-4, 1e-2, "log"))
+    schedule: str = option(
+        "constant", "constant, cosine (to zero at the last episode), or halve",
+        choices=("constant", "cosine", "halve"),
+    )
+    halve_every: int = option(320_000, "episodes between halvings of the schedule `halve`", low=1)
+    warmup: int = option(0, "episodes of linear warm-up", low=0)
+    clip_norm: float = option(0.0, "clip the gradient to this global norm; 0 does not", low=0.0)
+    weight_decay: float = option(0.0, "weight decay of adamw", low=0.0)
+    steps_per_call: int = option(50, "updates inside one call of the compiled loop", low=1)
+    eval_every: int = option(10_000, "episodes between validations", low=1)
+    validation_episodes: int = option(320, "episodes of a validation", low=1)
+    save_every: int = option(10_000, "episodes between checkpoints", low=1)
+    keep: int = option(3, "how many latest checkpoints to keep", low=1)
+    figures_every: int = option(20_000, "episodes between pictures in TensorBoard; 0 draws none", low=0)
+    replicas: int = option(1, "devices to train on; on a CPU, parts of the batch side by side", low=1)
+    precision: str = option("float32", "float32 or mixed_bfloat16", choices=("float32", "mixed_bfloat16"))
+    deterministic: bool = option(False, "ask TensorFlow for deterministic operations (GPU)")
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalOptions(Options):
+    """How a trained model is tested."""
+
+    protocol: str | None = option(
+        None, "sequence or few_shot (default: what the model trains on)", choices=("sequence", "few_shot")
+    )
+    eval_episodes: int = option(1000, "test episodes", low=2)
+    eval_seed: int = option(0, "seed of the test episodes", low=0)
+    eval_queries: int = option(15, "query pictures per class in the few-shot protocol", low=1)
+    checkpoint: str | None = option(
+        None, "best or last (default: best, or last where all classes trained)", choices=("best", "last")
+    )
+    part: str = option("test", "which classes: test, or validation to choose options", choices=("test", "validation"))
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """Everything a run is made of; `config.json` is its JSON form."""
+
+    name: str  # what records call it: the flag file's name, or model_dataset
+    model: str
+    data: DataOptions
+    train: TrainOptions
+    options: Options
+
+    def to_json(self):
+        return {
+            "name": self.name,
+            "model": self.model,
+            "data": dataclasses.asdict(self.data),
+            "train": dataclasses.asdict(self.train),
+            "options": dataclasses.asdict(self.options),
+        }
+
+    @classmethod
+    def from_json(cls, fields, options_class):
+        """The config stored as `fields`; options that have been added since keep their default."""
+        return cls(
+            name=fields["name"],
+            model=fields["model"],
+            data=from_fields(DataOptions, fields["data"]),
+            train=from_fields(TrainOptions, fields["train"]),
+            options=from_fields(options_class, fields["options"]),
+        )
+
+
+def from_fields(cls, fields):
+    """An options object from a dictionary; an unknown name is an error."""
+    known = {field.name for field in dataclasses.fields(cls)}
+    unknown = sorted(set(fields) - known)
+    if unknown:
+        raise UserError(
+            f"{cls.__name__} has no option {', '.join(unknown)}; the file is of another version"
+        )
+    return cls(**fields)
+
+
+def dump(value):
+    """JSON as it stands in every file of ours: two spaces, a newline at the end."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

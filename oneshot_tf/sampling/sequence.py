@@ -1,0 +1,66 @@
+"""Sequence episodes: shuffled drawings of a few classes, labels one step late."""
+
+import tensorflow as tf
+
+from oneshot_tf.episodes import SequenceEpisode
+from oneshot_tf.sampling import choice, source
+
+
+def sampler(population, *, seed, stream, batch, way, per_class, num_labels=None, counts="equal"):
+    """A function that draws batches of `SequenceEpisode`, T = way * per_class steps each.
+
+    Args:
+      population: `source.Source`.
+      seed: the run's seed.
+      stream: a key of `choice.STREAMS`.
+      batch: episodes per call.
+      way: classes per episode.
+      per_class: presentations of each class.
+      num_labels: labels are drawn from 0 .. num_labels - 1 without replacement (default: way).
+      counts: "equal": each class `per_class` times; "random": T drawings out of all the classes',
+        so that a class may be shown more or less often.
+
+    Returns:
+      sample(first) -> SequenceEpisode, for episodes first .. first + batch - 1; `first` is an
+      integer tensor, and the call is free of state.
+
+    Raises:
+      UserError: the data cannot fill an episode.
+    """
+    people = population.people
+    num_labels = num_labels or way
+    choice.check(population.dataset, people, way, per_class)
+    steps = way * per_class
+    pool = per_class if counts == "equal" else int(population.dataset.class_sizes.min())
+    widths = [choice.choose_width(people, way, num_labels), way * pool]
+    widths.append(3 * steps if population.varied else 0)
+
+    def sample(first):
+        noise = choice.uniform_rows(seed, stream, first, batch, sum(widths))
+        choosing, order_noise, variation = tf.split(noise, widths, axis=1)
+        chosen = choice.choose(choosing, people, way, pool, num_labels)
+        order = tf.math.top_k(order_noise, steps).indices  # [B, T] of way * pool
+        drawings = tf.gather(tf.reshape(chosen.drawings, [batch, -1]), order, batch_dims=1)
+        of_class = order // pool
+        turns = tf.gather(chosen.turns, of_class, batch_dims=1)
+        labels = tf.gather(chosen.labels, of_class, batch_dims=1)
+        variation = tf.reshape(variation, [batch, steps, 3]) if population.varied else None
+        inputs = source.pictures(population, drawings, turns, variation)
+        return SequenceEpisode(inputs, labels, count_presentations(labels))
+
+    return sample
+
+
+def count_presentations(labels):
+    """How often the label of each step has been shown so far, itself included.
+
+    Args:
+      labels: int32 [B, T].
+
+    Returns:
+      int32 [B, T], from 1.
+    """
+    steps = tf.range(tf.shape(labels)[1])
+    same = labels[:, :, None] == labels[:, None, :]
+    so_far = steps[:, None] >= steps[None, :]
+    return tf.reduce_sum(tf.cast(same & so_far, tf.int32), axis=2)

@@ -1,0 +1,144 @@
+"""Testing a trained model: which classes, which protocol, which record."""
+
+import dataclasses
+import pathlib
+
+from oneshot_tf import experiment
+from oneshot_tf.data import splits
+from oneshot_tf.errors import UserError
+from oneshot_tf.evaluation import protocols, records
+from oneshot_tf.sampling import few_shot, sequence
+
+SETTINGS = ((5, 1), (5, 5), (20, 1), (20, 5))  # way and shot of the usual tables
+
+
+def evaluate(parsed, options):
+    """Runs one test and writes its record.
+
+    Args:
+      parsed: the command line; `workdir`, `dataset`, `split`, `way`, `shot`, ... count.
+      options: `EvalOptions`.
+
+    Returns:
+      The record.
+    """
+    if parsed.get("workdir") is None:
+        raise UserError("--workdir is missing: the folder of a trained run")
+    learner, config, trained = experiment.load(parsed.get("workdir"), options.checkpoint)
+    dataset, split = test_classes(config, parsed, options.part)
+    given = {"data": data_options(config, parsed)}
+    population = experiment.test_population(dataclasses.replace(config, **given), dataset)
+    kind = options.protocol or learner.episode
+    measure = measure_sequence if kind == "sequence" else measure_few_shot
+    protocol, accuracy = measure(learner, config, population, parsed, options)
+    protocol = {
+        "kind": kind,
+        "part": options.part,
+        **protocol,
+        "episodes": options.eval_episodes,
+        "seed": options.eval_seed,
+        "test_rotations": population.people.turns > 1,
+        "augment_test": population.varied,
+        "bn": "running",
+    }
+    record = records.make(config, dataset.name, split, protocol, accuracy, learner, trained)
+    print(table(record))
+    for path in record_paths(parsed, record, learner.episode):
+        records.write(path, record)
+        print(f"record: {path}")
+    return record
+
+
+def data_options(config, parsed):
+    """The run's data options, with what the command line says otherwise."""
+    names = ("dataset", "data_dir", "test_rotations")
+    said = {name: parsed.get(name) for name in names if parsed.get(name) is not None}
+    options = dataclasses.replace(config.data, **said)
+    if parsed.get("split") or options.dataset != config.data.dataset:
+        options = dataclasses.replace(options, split=parsed.get("split"))
+    return options
+
+
+def test_classes(config, parsed, part):
+    """(data set of the classes to test on, description of the split)."""
+    options = data_options(config, parsed)
+    vary = options.augment_test and experiment.varies(options)
+    dataset = experiment.load_pictures(options, vary=vary)
+    if options.dataset != config.data.dataset and not options.split:
+        everything = splits.make("all", (), (), dataset.class_names)
+        return dataset, everything.describe()
+    split = splits.load(dataset, options)
+    return dataset.select(getattr(split, part)), split.describe()
+
+
+def measure_sequence(learner, config, population, parsed, options):
+    """Accuracy by presentation, in episodes as long as the training's."""
+    if learner.episode != "sequence":
+        raise UserError(f"{config.model} answers queries, no sequences; use --protocol=few_shot")
+    if parsed.get("way") not in (None, config.train.way):
+        raise UserError(f"--way must be {config.train.way}, as trained. Received: {parsed.get('way')}")
+    shot = parsed.get("shot") or config.train.shot
+    sample = sequence.sampler(
+        population,
+        seed=options.eval_seed,
+        stream=options.part,
+        batch=protocols.BATCH,
+        way=config.train.way,
+        per_class=shot,
+        num_labels=learner.num_labels,
+    )
+    accuracy = protocols.sequence(learner, sample, options.eval_episodes, shot)
+    return {"way": config.train.way, "shot": shot}, accuracy
+
+
+def measure_few_shot(learner, config, population, parsed, options):
+    """Accuracy on queries, for one way and shot or the usual four (as far as the model goes)."""
+    way, shot = parsed.get("way"), parsed.get("shot")
+    settings = [
+        s for s in SETTINGS if (way in (None, s[0])) and (shot in (None, s[1]))
+    ] or [(way or config.train.way, shot or 1)]
+    if learner.episode == "sequence":
+        settings = [s for s in settings if s[0] <= config.train.way]
+        if not settings:
+            raise UserError(f"--way must be at most {config.train.way}, as trained. Received: {way}")
+    accuracy = {}
+    for way, shot in settings:
+        sample = few_shot.sampler(
+            population,
+            seed=options.eval_seed,
+            stream=options.part,
+            batch=protocols.BATCH,
+            way=way,
+            shot=shot,
+            queries=options.eval_queries,
+        )
+        accuracy[f"{way}w{shot}s"] = protocols.few_shot(learner, sample, options.eval_episodes)
+    ways, shots = (sorted({s[i] for s in settings}) for i in (0, 1))
+    return {"way": ways, "shot": shots, "queries": options.eval_queries}, accuracy
+
+
+def record_paths(parsed, record, own_kind):
+    """Where a record goes: the workdir, and `--results` where it is given."""
+    kind = record["protocol"]["kind"]
+    name = f"{record['config']}-seed{record['seed']}"
+    if record["dataset"] != record["train"]["dataset"]:
+        name += f"-{record['dataset']}"
+    if kind != own_kind:
+        name += f"-{kind}"
+    if record["protocol"]["part"] != "test":
+        name += "-validation"
+    paths = [pathlib.Path(parsed.get("workdir")) / "evaluation" / f"{name}.json"]
+    if parsed.get("results"):
+        paths.append(pathlib.Path(parsed.get("results")) / f"{name}.json")
+    return paths
+
+
+def table(record):
+    """A record's accuracies as lines for a terminal, beside the paper's."""
+    paper = record["paper"] or {}
+    lines = [f"{record['config']}, seed {record['seed']}, {record['dataset']}: accuracy in %"]
+    lines.append(f"{'':>8} {'mean':>8} {'+-':>6} {'paper':>7}")
+    for key, value in record["accuracy"].items():
+        printed = f"{paper[key]:7.1f}" if key in paper else ""
+        lines.append(f"{key:>8} {value['mean']:8.2f} {value['ci95']:6.2f} {printed}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Training: loop, optimisers, checkpoints, logs. Knows models only by their contract."""

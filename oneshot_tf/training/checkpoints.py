@@ -1,0 +1,114 @@
+"""Checkpoints of a run: the latest few, and the best on validation classes."""
+
+import pathlib
+
+import tensorflow as tf
+
+from oneshot_tf.errors import UserError
+
+
+class Checkpoints:
+    """Saves and restores weights, optimiser and counters.
+
+    Nothing else is state: episodes are functions of the seed and their number.
+
+    Attributes:
+      updates: int64 variable, updates made.
+      seconds: float64 variable, time spent training.
+      best: float32 variable, best validation accuracy so far.
+    """
+
+    def __init__(self, workdir, learner, optimizer, keep):
+        workdir = pathlib.Path(workdir)
+        self.updates = tf.Variable(0, dtype=tf.int64, trainable=False, name="updates")
+        self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False, name="seconds")
+        self.best = tf.Variable(-1.0, trainable=False, name="best")
+        self._checkpoint = tf.train.Checkpoint(
+            model=learner,
+            optimizer=optimizer,
+            updates=self.updates,
+            seconds=self.seconds,
+            best=self.best,
+        )
+        self._latest = tf.train.CheckpointManager(
+            self._checkpoint, str(workdir / "checkpoints"), max_to_keep=keep
+        )
+        self._best = tf.train.CheckpointManager(self._checkpoint, str(workdir / "best"), 1)
+
+    def restore(self):
+        """Restores the latest checkpoint; false where there is none."""
+        if self._latest.latest_checkpoint is None:
+            return False
+        try:
+            status = self._checkpoint.restore(self._latest.latest_checkpoint)
+            status.assert_consumed()
+        except (tf.errors.OpError, AssertionError, ValueError) as error:
+            raise UserError(
+                f"{self._latest.latest_checkpoint} cannot be read ({first_line(error)}); "
+                "delete it from its folder, or train in a new --workdir"
+            ) from None
+        return True
+
+    def save(self):
+        """Saves the latest state; an error leaves the checkpoints before it as they were."""
+        if self._latest.latest_checkpoint == self._path(self._latest):
+            return
+        self._save(self._latest)
+
+    def save_if_best(self, score):
+        """Keeps this state under `best/` if `score` is the best so far."""
+        if score <= float(self.best):
+            return False
+        self.best.assign(score)
+        self._save(self._best)
+        return True
+
+    def _path(self, manager):
+        return str(pathlib.Path(manager.directory) / f"ckpt-{int(self.updates)}")
+
+    def _save(self, manager):
+        before = set(pathlib.Path(manager.directory).glob("*"))
+        try:
+            manager.save(checkpoint_number=self.updates)
+        except (tf.errors.OpError, OSError) as error:
+            for path in set(pathlib.Path(manager.directory).glob("ckpt-*")) - before:
+                if path.is_file():
+                    path.unlink(missing_ok=True)
+            raise UserError(
+                f"The checkpoint of update {int(self.updates)} could not be written to "
+                f"{manager.directory} ({first_line(error)}); the one before it is intact: free "
+                "space, then run the same command again"
+            ) from None
+
+
+def restore_weights(learner, workdir, which):
+    """Restores only the weights of a run, for evaluation and export.
+
+    Args:
+      learner: the built learner.
+      workdir: the run's folder.
+      which: "best" or "last".
+
+    Returns:
+      (updates, seconds) that the checkpoint has been trained for.
+
+    Raises:
+      UserError: there is no such checkpoint, or it cannot be read.
+    """
+    folder = pathlib.Path(workdir) / ("best" if which == "best" else "checkpoints")
+    path = tf.train.latest_checkpoint(str(folder))
+    if path is None:
+        raise UserError(f"{folder} has no checkpoint; train first, or name another --checkpoint")
+    updates, seconds = tf.Variable(0, dtype=tf.int64), tf.Variable(0.0, dtype=tf.float64)
+    try:
+        status = tf.train.Checkpoint(model=learner, updates=updates, seconds=seconds)
+        status = status.restore(path)
+        status.assert_existing_objects_matched().expect_partial()
+    except (tf.errors.OpError, AssertionError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({first_line(error)})") from None
+    return int(updates), float(seconds)
+
+
+def first_line(error):
+    """The first line of an error's text."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

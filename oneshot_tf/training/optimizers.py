@@ -1,0 +1,70 @@
+"""Optimisers and learning-rate schedules, from `TrainOptions`."""
+
+import math
+
+import tensorflow as tf
+import tf_keras as keras
+
+
+class Warmup(keras.optimizers.schedules.LearningRateSchedule):
+    """A linear rise from 0 over `steps`, then the schedule given."""
+
+    def __init__(self, schedule, steps):
+        self.schedule, self.steps = schedule, steps
+
+    def __call__(self, step):
+        share = tf.minimum((tf.cast(step, tf.float32) + 1.0) / self.steps, 1.0)
+        return share * self.schedule(step)
+
+    def get_config(self):
+        return {"schedule": self.schedule, "steps": self.steps}
+
+
+class Constant(keras.optimizers.schedules.LearningRateSchedule):
+    """Always the same rate."""
+
+    def __init__(self, rate):
+        self.rate = rate
+
+    def __call__(self, step):
+        del step
+        return tf.constant(self.rate)
+
+    def get_config(self):
+        return {"rate": self.rate}
+
+
+def updates(episodes, batch_size):
+    """How many updates it takes to see so many episodes."""
+    return math.ceil(episodes / batch_size)
+
+
+def schedule(options):
+    """The learning rate by update, as a Keras schedule."""
+    schedules = keras.optimizers.schedules
+    if options.schedule == "cosine":
+        rate = schedules.CosineDecay(
+            options.learning_rate, updates(options.episodes, options.batch_size)
+        )
+    elif options.schedule == "halve":
+        every = updates(options.halve_every, options.batch_size)
+        rate = schedules.ExponentialDecay(options.learning_rate, every, 0.5, staircase=True)
+    else:
+        rate = Constant(options.learning_rate)
+    if options.warmup:
+        rate = Warmup(rate, updates(options.warmup, options.batch_size))
+    return rate
+
+
+def make(options):
+    """The optimiser of `TrainOptions`; clipping is done by the loop, over all replicas."""
+    rate = schedule(options)
+    if options.optimizer == "adamw":
+        return keras.optimizers.AdamW(
+            rate, weight_decay=options.weight_decay, jit_compile=False
+        )
+    if options.optimizer == "rmsprop":  # Graves' settings, which the memory papers follow
+        return keras.optimizers.RMSprop(rate, rho=0.95, momentum=0.9, jit_compile=False)
+    if options.optimizer == "sgd":
+        return keras.optimizers.SGD(rate, momentum=0.9, jit_compile=False)
+    return keras.optimizers.Adam(rate, jit_compile=False)
