@@ -8,8 +8,8 @@ slant, size and turn of one of 20 drawers. A class is named `Alphabet01/characte
 Good for a first try, for tests and for machines without a network; its numbers are not Omniglot's.
 """
 
-import dataclasses
 import hashlib
+import typing
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -54,9 +54,12 @@ def build(num_classes, size, channels):
     images = np.empty((num_classes * DRAWINGS, size, size, channels), np.uint8)
     names = []
     for index in range(num_classes):
-        name, drawings = _draw_class(index)
-        names.append(name)
-        for k, image in enumerate(drawings):
+        alphabet = index * ALPHABETS // CLASSES
+        position = index - -(-alphabet * CLASSES // ALPHABETS)
+        names.append(f"Alphabet{alphabet + 1:02d}/character{position + 1:02d}")
+        strokes = _character(alphabet, position)
+        for k in range(DRAWINGS):
+            image = _drawing(strokes, alphabet, index, k)
             images[index * DRAWINGS + k] = pictures.to_array(image, size, channels)
     offsets = np.arange(num_classes + 1, dtype=np.int64) * DRAWINGS
     return Dataset("glyphs", images, offsets, tuple(names))
@@ -76,25 +79,20 @@ def _draw_class(index):
     return name, [_drawing(strokes, alphabet, index, k) for k in range(DRAWINGS)]
 
 
-# Characters: strokes in a box of height 1, y downwards.
-
-
-@dataclasses.dataclass(frozen=True)
-class _Stroke:
-    """Control points [n, 2], joined by a curve or by straight pieces."""
+class _Stroke(typing.NamedTuple):
+    """Control points (x, y downwards) [n, 2], joined by a curve or by straight pieces."""
 
     points: np.ndarray
     smooth: bool
 
 
-@dataclasses.dataclass(frozen=True)
-class _Style:
+class _Style(typing.NamedTuple):
     """What the characters of an alphabet have in common."""
 
     columns: np.ndarray
     rows: np.ndarray
     kinds: tuple  # functions that make its strokes; one may stand there more than once
-    strokes: tuple  # fewest and most strokes of a character, shared ones not counted
+    most: int  # strokes of a character, shared ones not counted
     shared: tuple  # strokes that come back in several characters
     sharing: float  # how often one of them does
 
@@ -108,9 +106,9 @@ def _style(alphabet):
     if random.uniform() < 0.4:
         kinds += (_dot,)  # once at most: characters of dots alone look all alike
     most = int(random.integers(2, 5))
-    bare = _Style(columns, rows, kinds, (1, most), (), 0.0)
+    bare = _Style(columns, rows, kinds, most, (), 0.0)
     shared = tuple(_new_stroke(random, bare, ()) for _ in range(int(random.integers(2, 5))))
-    return dataclasses.replace(bare, shared=shared, sharing=random.uniform(0.4, 0.9))
+    return bare._replace(shared=shared, sharing=random.uniform(0.4, 0.9))
 
 
 def _character(alphabet, position):
@@ -120,7 +118,7 @@ def _character(alphabet, position):
     strokes = []
     if random.uniform() < style.sharing:
         strokes.append(style.shared[random.integers(len(style.shared))])
-    wanted = len(strokes) + int(random.integers(style.strokes[0], style.strokes[1] + 1))
+    wanted = len(strokes) + int(random.integers(1, style.most + 1))
     while len(strokes) < wanted or (len(strokes) < 5 and _length(strokes) < _SHORTEST):
         strokes.append(_best_stroke(random, style, strokes))
     points = np.concatenate([stroke.points for stroke in strokes])
@@ -191,16 +189,15 @@ def _corner(random, start, end):
     return _Stroke(np.stack([start, knee, end]), smooth=False)
 
 
-def _zigzag(random, start, end):
-    sideways = _across(start, end) * random.uniform(0.3, 0.6) * _side(random)
-    middle = [start + (end - start) * t + sideways * s for t, s in ((0.33, 1), (0.66, -0.4))]
-    return _Stroke(np.stack([start, *middle, end]), smooth=False)
+def _bent(steps, least, most, smooth):
+    """The kind of stroke that leaves the straight way; `steps` say how far along, how far aside."""
 
+    def kind(random, start, end):
+        sideways = _across(start, end) * random.uniform(least, most) * _side(random)
+        middle = [start + (end - start) * t + sideways * s for t, s in steps]
+        return _Stroke(np.stack([start, *middle, end]), smooth)
 
-def _arc(random, start, end):
-    sideways = _across(start, end) * random.uniform(0.3, 0.8) * _side(random)
-    bow = [start + (end - start) * t + sideways * s for t, s in ((0.1, 0.6), (0.5, 1), (0.9, 0.6))]
-    return _Stroke(np.stack([start, *bow, end]), smooth=True)
+    return kind
 
 
 def _hook(random, start, end):
@@ -209,13 +206,6 @@ def _hook(random, start, end):
     along = end - start
     curl = [start + 0.92 * along + 0.4 * sideways, start + 0.7 * along + sideways]
     return _Stroke(np.stack([start, start + 0.4 * along, start + 0.8 * along, *curl]), smooth=True)
-
-
-def _wave(random, start, end):
-    sideways = _across(start, end) * random.uniform(0.25, 0.5) * _side(random)
-    steps = ((0.2, 1), (0.5, 0), (0.8, -1))
-    middle = [start + (end - start) * t + sideways * s for t, s in steps]
-    return _Stroke(np.stack([start, *middle, end]), smooth=True)
 
 
 def _loop(random, start, end):
@@ -228,10 +218,9 @@ def _loop(random, start, end):
 
 def _curl(random, start, end):
     """A line that runs into a small loop."""
-    side = _side(random)
     along = end - start
     unit = along / np.hypot(*along)
-    across = np.array([-unit[1], unit[0]]) * side
+    across = np.array([-unit[1], unit[0]]) * _side(random)
     radius = random.uniform(0.1, 0.17)
     angles = np.linspace(0.0, 2 * np.pi * 0.95, 7)[:, None]
     middle = end + radius * across
@@ -253,10 +242,10 @@ def _dot(random, start, end):
     return _Stroke(np.stack([end, end + 0.02]), smooth=False)
 
 
+_zigzag = _bent(((0.33, 1.0), (0.66, -0.4)), 0.3, 0.6, smooth=False)
+_arc = _bent(((0.1, 0.6), (0.5, 1.0), (0.9, 0.6)), 0.3, 0.8, smooth=True)
+_wave = _bent(((0.2, 1.0), (0.5, 0.0), (0.8, -1.0)), 0.25, 0.5, smooth=True)
 _KINDS = (_line, _corner, _zigzag, _arc, _hook, _wave, _loop, _curl, _spline)
-
-
-# Drawings: one hand's version of a character.
 
 
 def _drawing(strokes, alphabet, index, drawer):
@@ -268,10 +257,14 @@ def _drawing(strokes, alphabet, index, drawer):
     canvas = Image.new("L", (scale, scale), 0)
     pen = ImageDraw.Draw(canvas)
     width = round(random.uniform(*_PEN) * _SUPERSAMPLING)
+    radius = (width - 1) / 2  # both ends of an ellipse's box count
     for stroke in strokes:
         points = _shake(random, stroke.points)
         points = (points - 0.5) @ (hand[:, :2] @ own[:, :2]).T * _HEIGHT + 0.5 + own[:, 2]
-        _pull(pen, _curve(points * scale, stroke.smooth), width)
+        line = _curve(points * scale, stroke.smooth)
+        pen.line(line.ravel().tolist(), fill=255, width=width)
+        for x, y in line.tolist():  # a disc at every point closes the joints and rounds the ends
+            pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
     return canvas.resize((SIZE, SIZE), Image.Resampling.BOX)
 
 
@@ -280,12 +273,8 @@ def _shake(random, points):
     middle = points.mean(0)
     own = _affine(random, *_STROKE_NOISE)
     points = (points - middle) @ own[:, :2].T + middle + own[:, 2]
-    return points + _noise(random, len(points), _POINT_NOISE)
-
-
-def _noise(random, rows, size):
-    """Sums of three uniforms [rows, 2]: close to normal, bounded, and simple to reproduce."""
-    return random.uniform(-size, size, (3, rows, 2)).sum(0)
+    # Sums of three uniforms: close to normal, bounded, and simple to reproduce.
+    return points + random.uniform(-_POINT_NOISE, _POINT_NOISE, (3, *points.shape)).sum(0)
 
 
 def _affine(random, turn, slant, scale, shift):
@@ -308,11 +297,3 @@ def _curve(points, smooth):
     t = (np.arange(_SAMPLES) / _SAMPLES)[None, :, None]
     pieces = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
     return np.concatenate([pieces.reshape(-1, 2), points[-1:]])
-
-
-def _pull(pen, points, width):
-    """Draws a stroke with a round pen."""
-    pen.line(points.ravel().tolist(), fill=255, width=width)
-    radius = (width - 1) / 2  # both ends of an ellipse's box count
-    for x, y in points.tolist():  # a disc at every point closes the joints and rounds the ends
-        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)

@@ -6,6 +6,9 @@ from oneshot_tf.errors import UserError
 
 MODELS = {
     "flmn": "oneshot_tf.models.flmn:FLMN",
+    "mann": "oneshot_tf.models.mann:MANN",
+    "ntm": "oneshot_tf.models.ntm:NTM",
+    "lstm": "oneshot_tf.models.lstm:LSTM",
 }
 
 

@@ -1,0 +1,100 @@
+"""The Neural Turing Machine's cell (Graves, Wayne and Danihelka, 2014), section 3."""
+
+import typing
+
+import tensorflow as tf
+
+from oneshot_tf.layers.memory_cell import MemoryCell
+from oneshot_tf.ops import access, addressing
+
+
+class NTMState(typing.NamedTuple):
+    """State between two steps: B batch, R read heads, N rows, M width.
+
+    Attributes:
+      controller: the controller's state.
+      reads: [B, R M].
+      memory: [B, N, M].
+      weights: [B, R + 1, N], of the read heads, then of the write head.
+    """
+
+    controller: typing.Any
+    reads: tf.Tensor
+    memory: tf.Tensor
+    weights: tf.Tensor
+
+
+class NTMCell(MemoryCell):
+    """Content and location addressing; one write head, R read heads.
+
+    Args:
+      controller: "lstm" or "mlp".
+      units: width of the controller.
+      rows: N.
+      width: M.
+      heads: R.
+      shifts: how far a head may move in a step, either way (the paper: 1).
+      read_after_write: read from M_t; else from M_{t-1}, as most public code does. The paper lets
+        heads act in parallel and does not say.
+    """
+
+    def __init__(
+        self, controller, units, rows, width, heads, *, shifts, read_after_write, **kwargs
+    ):
+        super().__init__(controller, units, **kwargs)
+        self.rows, self.width, self.heads = rows, width, heads
+        self.shifts, self.read_after_write = shifts, read_after_write
+        self.read_width = heads * width
+        self.output_width = units + heads * width
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        total = self.heads + 1
+        # key, strength, gate, shift, sharpening of every head; erase and add of the write head
+        per_head = [self.width, 1, 1, 2 * self.shifts + 1, 1]
+        self.sizes = [total * size for size in per_head] + [self.width, self.width]
+        self.head_kernel, self.head_bias = self.add_head("head", sum(self.sizes))
+        # Collier and Beel (2018): learned first weights and reads, a constant first memory
+        self.first_weights = self.add_weight(
+            "first_weights", [1, total, self.rows], initializer="glorot_uniform"
+        )
+        self.first_reads = self.add_weight(
+            "first_reads", [1, self.read_width], initializer="glorot_uniform"
+        )
+
+    def initial_state(self, batch):
+        """A constant memory of 1e-6; first weights and reads are learned."""
+        return NTMState(
+            controller=self.controller.initial_state(batch),
+            reads=tf.repeat(tf.tanh(self.first_reads), batch, axis=0),
+            memory=tf.fill([batch, self.rows, self.width], 1e-6),
+            weights=tf.repeat(tf.nn.softmax(self.first_weights), batch, axis=0),
+        )
+
+    def fed_back(self, state):
+        return [state.reads]
+
+    def step(self, gates, state):
+        """gates [B, controller width] -> ([h_t, r_t] [B, U + R M], NTMState)."""
+        controller = self.controller.step(gates, state.controller)
+        head = tf.matmul(controller.hidden, self.head_kernel) + self.head_bias
+        key, strength, gate, shift, gamma, erase, add = tf.split(head, self.sizes, axis=1)
+        total = self.heads + 1
+        key = tf.tanh(tf.reshape(key, [-1, total, self.width]))
+        shift = tf.nn.softmax(tf.reshape(shift, [-1, total, 2 * self.shifts + 1]))
+
+        weights = addressing.content_weights(key, state.memory, tf.nn.softplus(strength))
+        weights = addressing.interpolate(tf.sigmoid(gate), weights, state.weights)
+        weights = addressing.shift(weights, shift)
+        weights = addressing.sharpen(weights, 1.0 + tf.nn.softplus(gamma))
+        read_weights, write_weights = weights[:, :-1], weights[:, -1:]
+        memory = access.erase(state.memory, write_weights, tf.sigmoid(erase)[:, None])
+        memory = access.add(memory, write_weights, tf.tanh(add)[:, None])
+        searched = memory if self.read_after_write else state.memory
+        reads = tf.reshape(access.read(searched, read_weights), [-1, self.read_width])
+        state = NTMState(controller, reads, memory, weights)
+        return tf.concat([controller.hidden, reads], axis=1), state
+
+    def trace(self, state):
+        """Weights of a step: read [B, R, N], write [B, 1, N]."""
+        return {"read": state.weights[:, :-1], "write": state.weights[:, -1:]}
