@@ -180,6 +180,44 @@ class SequenceLearner(Learner):
         )
         return loss, {"right": tf.reduce_sum(right, 0), "shown": tf.reduce_sum(shown, 0)}
 
+    def figures(self, episode):
+        """The first episode of a batch, step by step, for `evaluation/figures.py`.
+
+        Args:
+          episode: `SequenceEpisode`.
+
+        Returns:
+          numpy arrays: "pictures" [T, H, W, C]; "labels", "predictions", "presentations" and
+          "confidence" (the probability of the answer) [T]; "probabilities" [T, way] unless labels
+          are strings; the cell's weights, as far as it has them: "read", "write" [T, heads, N],
+          "usage" [T, 1, N].
+        """
+        first = SequenceEpisode(*(part[:1] for part in episode))
+        found = {
+            "pictures": first.inputs,
+            "labels": first.labels,
+            "presentations": first.presentations,
+            **self._traced(first),
+        }
+        return {name: array[0].numpy() for name, array in found.items()}
+
+    @tf.function
+    def _traced(self, episode):
+        """Answers and the cell's weights at every step, [B, T, ...]."""
+        embedded = self.encode_images(episode.inputs, False)
+        logits, ran = self.run(embedded, previous_labels(episode.labels), trace=True)
+        found = {name: tf.transpose(w, [1, 0, 2, 3]) for name, w in ran.trace.items()}
+        found["predictions"] = self.predict_labels(logits)
+        if self.strings:
+            characters = tf.reshape(logits, [*logits.shape[:-1], LENGTH, CHARACTERS])
+            found["confidence"] = tf.reduce_prod(
+                tf.reduce_max(tf.nn.softmax(characters), axis=-1), axis=-1
+            )
+        else:
+            found["probabilities"] = tf.nn.softmax(logits)
+            found["confidence"] = tf.reduce_max(found["probabilities"], axis=-1)
+        return found
+
     @property
     def loop_weights(self):
         """The weights inside the compiled part: the cell's and the classifier's."""
