@@ -84,7 +84,7 @@ class DataOptions(Options):
         0.0, "turn each picture by up to this many degrees either way", low=0.0, high=180.0
     )
     max_shift: float = option(
-        0.0, "shift each picture by up to this many pixels of the original either way", low=0.0
+        0.0, "shift each picture by up to this many pixels of 105 either way", low=0.0
     )
     augment_size: int = option(
         105, "pictures are turned and shifted at this size, before the resize", low=4, high=512

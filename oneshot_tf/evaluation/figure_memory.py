@@ -1,12 +1,10 @@
 """The picture of a memory over an episode: T steps, H heads, N rows, K classes."""
 
+import matplotlib
 import numpy as np
 from matplotlib.colors import ListedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-
-HEAT = "viridis"
-UNWRITTEN = "#FFFFFF"
 
 
 def strongest(weights):
@@ -51,21 +49,40 @@ def owners(write, labels, classes):
 
 
 def reads_by_class(read, write, labels, classes):
-    """How much of each step's reading goes to rows written while each class was shown.
+    """How often a row written while a class was shown is read, beside the mean written row.
 
     Args:
-      read: [T, H, N]; the mean of the heads counts.
+      read: [T, H, N].
       write: [T, N].
       labels: int [T].
       classes: the K labels.
 
     Returns:
-      [T, K + 1], the last for what was never written.
+      [T, H, K]: 1 is no preference; NaN where less than half a row was written for the class.
     """
-    mean = np.asarray(read).mean(axis=1)
-    shares = np.einsum("tn,tnk->tk", mean, owners(write, labels, classes))
-    rest = np.maximum(mean.sum(axis=1) - shares.sum(axis=1), 0.0)
-    return np.concatenate([shares, rest[:, None]], axis=1)
+    owner = owners(write, labels, classes)
+    rows = owner.sum(axis=1)[:, None]
+    weight = np.einsum("thn,tnk->thk", np.asarray(read, np.float64), owner)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        average = weight.sum(axis=2, keepdims=True) / rows.sum(axis=2, keepdims=True)
+        found = weight / rows / average
+    return np.where(rows >= 0.5, found, np.nan)
+
+
+def telling_head(times, labels, classes):
+    """The head whose reading says most about the true class.
+
+    Args:
+      times: [T, H, K] of `reads_by_class`.
+      labels: int [T].
+      classes: the K labels.
+
+    Returns:
+      Its number; the sign of its preference does not count, a learner can read by elimination.
+    """
+    true = times[np.arange(len(labels)), :, np.searchsorted(classes, labels)]
+    preference = np.abs(np.log2(np.clip(true, 0.25, 4.0)))
+    return int(np.nan_to_num(preference).sum(axis=0).argmax())
 
 
 def make(arrays, colours, right, wrong):
@@ -80,32 +97,60 @@ def make(arrays, colours, right, wrong):
     Returns:
       A matplotlib `Figure`.
     """
-    write = strongest(arrays["write"])
+    labels, write = arrays["labels"], strongest(arrays["write"])
     first = first_writes(write)
-    order = np.lexsort([np.arange(len(first)), first])
+    # the class shown when a row was first written; rows never written come last
+    of_row = np.append(labels, labels.max() + 1)[first]
+    by_time = np.lexsort([np.arange(len(first)), first])
+    by_class = np.lexsort([first, of_row])
     names = [name for name in ("read", "write", "usage") if name in arrays]
-    heights = [0.55, 1.7] + [3.0] * len(names)
-    figure = Figure(figsize=(11, sum(heights) + 1.6), dpi=100, facecolor="white", layout="constrained")
-    grid = figure.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=[0.012, 1])
-    panels = [figure.add_subplot(grid[i, 1]) for i in range(len(heights))]
+    panels, figure = _panels([0.5, 1.5, 2.9] + [2.2] * (len(names) - 1))
     _draw_classes(panels[0], arrays, colours, right, wrong)
-    _draw_reads(figure, panels[1], arrays, write, colours)
-    for i, name in enumerate(names, start=2):
-        strip = figure.add_subplot(grid[i, 0], sharey=panels[i])
-        _draw_weights(figure, panels[i], name, arrays[name], order, first)
-        _draw_owners(strip, arrays["labels"], first[order], colours)
+    times = reads_by_class(arrays["read"], write, labels, sorted(colours))
+    head = telling_head(times, labels, sorted(colours))
+    _draw_reads(figure, panels[1], times[:, head], labels, sorted(colours))
+    for panel, name in zip(panels[2:], names, strict=True):
+        order = by_class if name == "read" else by_time
+        _draw_weights(figure, panel, name, arrays[name], order, head)
+        _draw_owners(panel, of_row[order], colours)
+        told = "grouped by the class first written" if name == "read" else "by their first write"
+        panel.set_ylabel(f"{len(first)} rows, {told}", fontsize=8, labelpad=18)
     for panel in panels:
-        panel.set_xlim(-0.5, len(write) - 0.5)
-        steps = np.arange(4, len(write), 5)
+        panel.set_xlim(-0.5, len(labels) - 0.5)
+        steps = np.arange(4, len(labels), 5)
         panel.set_xticks(steps, steps + 1, fontsize=8)
     panels[-1].set_xlabel("step of the episode")
     return figure
 
 
+def _panels(heights):
+    """Axes one below the other, of these heights in inches, and their figure."""
+    gap, below, above = 0.52, 0.5, 0.45
+    total = sum(heights) + gap * (len(heights) - 1) + below + above
+    figure = Figure(figsize=(11, total), dpi=100, facecolor="white")
+    panels, top = [], total - above
+    for height in heights:
+        box = [0.075, (top - height) / total, 0.84, height / total]
+        panels.append(figure.add_axes(box))
+        top -= height + gap
+    return panels, figure
+
+
+def _bar(figure, axes, image, label, ticks=None):
+    """A colour bar at the right of a panel, which keeps its width."""
+    bar = figure.colorbar(image, cax=axes.inset_axes([1.01, 0, 0.012, 1]), ticks=ticks)
+    bar.set_label(label, fontsize=8)
+    bar.ax.tick_params(labelsize=8)
+    return bar
+
+
 def _draw_classes(axes, arrays, colours, right, wrong):
     """The strip of true classes; below it, right and wrong answers."""
     labels, answers = arrays["labels"], arrays["predictions"]
-    axes.set_title("class shown (triangle: for the first time); below, green: answered rightly", fontsize=10)
+    axes.set_title(
+        "class shown (triangle: for the first time); below: answered rightly (green) or not",
+        fontsize=10,
+    )
     for t, label in enumerate(labels):
         axes.add_patch(Rectangle((t - 0.5, 0.35), 1, 1, fc=colours[int(label)], ec="white", lw=0.8))
         axes.text(t, 0.85, str(int(label)), ha="center", va="center", fontsize=8)
@@ -118,56 +163,71 @@ def _draw_classes(axes, arrays, colours, right, wrong):
     axes.set_frame_on(False)
 
 
-def _draw_reads(figure, axes, arrays, write, colours):
+def _draw_reads(figure, axes, times, labels, classes):
     """Reading by class: a column a step, a line a class, the true class framed."""
-    labels = arrays["labels"]
-    classes = sorted(colours)
-    shares = reads_by_class(arrays["read"], write, labels, classes)
+    with np.errstate(divide="ignore"):
+        shown = np.clip(np.log2(times), -2.0, 2.0)
+    palette = matplotlib.colormaps["PuOr_r"].with_extremes(bad="#d9d9d9")
     image = axes.imshow(
-        shares.T, aspect="auto", cmap="Greys", vmin=0.0, vmax=1.0, interpolation="nearest"
+        shown.T, aspect="auto", cmap=palette, vmin=-2.0, vmax=2.0, interpolation="nearest"
     )
     for t, label in enumerate(labels):
         corner = (t - 0.5, classes.index(int(label)) - 0.5)
-        axes.add_patch(Rectangle(corner, 1, 1, fill=False, ec=colours[int(label)], lw=1.8))
-    axes.set_yticks(range(len(classes) + 1), [*map(str, classes), "unwritten"], fontsize=8)
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, ec="black", lw=1.5))
+    axes.set_yticks(range(len(classes)), list(map(str, classes)), fontsize=8)
     axes.set_title(
-        "reading, by the class that was shown when the row was written (framed: the true class)",
+        "how much the rows written under each class are read "
+        f"(framed: the true class{_preference(times, labels, classes)}; gray: none written)",
         fontsize=10,
     )
-    axes.set_ylabel("class")
-    figure.colorbar(image, ax=axes, pad=0.01, label="share")
+    axes.set_ylabel("class", fontsize=8, labelpad=18)
+    bar = _bar(figure, axes, image, "times the mean", ticks=[-2, -1, 0, 1, 2])
+    bar.ax.set_yticklabels(["1/4", "1/2", "1", "2", "4"])
+
+
+def _preference(times, labels, classes):
+    """How the true class's rows fare in `reads_by_class`, in words for a title."""
+    own = times[np.arange(len(labels)), np.searchsorted(classes, labels)]
+    if not np.isfinite(own).any():
+        return ""
+    mean = 2.0 ** np.mean(np.log2(np.maximum(own[np.isfinite(own)], 1e-6)))
+    return f", on average {mean:.2f} times the mean row"
 
 
 TITLES = {"read": "read weights", "write": "write weights", "usage": "usage after the step"}
 
 
-def _draw_weights(figure, axes, name, weights, order, first):
-    """One heat map, time to the right, rows downwards in the order of their first write."""
-    heads = weights.shape[1]
-    shown = strongest(weights)[:, order].T
-    top = max(float(shown.max()), 1e-6)
+def _draw_weights(figure, axes, name, weights, order, head):
+    """One heat map: time to the right, rows downwards in this order."""
+    heads, which = weights.shape[1], ""
+    if heads > 1:
+        tells = f", head {head + 1} of {heads}, which tells classes apart most"
+        which = tells if name == "read" else f", the strongest of {heads} heads"
+    shown = (weights[:, head] if name == "read" else strongest(weights))[:, order].T
     # weights range over orders of magnitude: the root shows the small ones
-    image = axes.imshow(
-        shown, aspect="auto", cmap=HEAT, norm=PowerNorm(0.5, 0.0, top), interpolation="nearest"
-    )
-    which = f", the strongest of {heads} heads" if heads > 1 else ""
-    axes.set_title(f"{TITLES[name]}{which} (colours: square root)", fontsize=10)
-    axes.tick_params(labelleft=False, left=False)
-    figure.colorbar(image, ax=axes, pad=0.01, label="weight")
-    written = int((first < len(weights)).sum())
-    if 0 < written < len(order):
-        axes.axhline(written - 0.5, color="white", lw=0.8, ls=":")
+    norm = PowerNorm(0.5, 0.0, max(float(shown.max()), 1e-6))
+    image = axes.imshow(shown, aspect="auto", cmap="viridis", norm=norm, interpolation="nearest")
+    axes.set_title(f"{TITLES[name]}{which}", fontsize=10)
+    axes.set_yticks([])
+    _bar(figure, axes, image, "weight (root scale)")
 
 
-def _draw_owners(axes, labels, first, colours):
-    """The strip at the left: the class that was shown when each row was first written."""
+def _draw_owners(axes, of_row, colours):
+    """The strip at the left, the class of each row (white: never written); lines between runs."""
     classes = sorted(colours)
-    palette = ListedColormap([UNWRITTEN, *(colours[c] for c in classes)])
-    index = [0 if t >= len(labels) else 1 + classes.index(int(labels[t])) for t in first]
-    axes.imshow(
-        np.array(index)[:, None],
-        aspect="auto", cmap=palette, vmin=-0.5, vmax=len(classes) + 0.5, interpolation="nearest",
+    palette = ListedColormap([*(colours[c] for c in classes), "white"])
+    index = np.searchsorted(classes, of_row)
+    strip = axes.inset_axes([-0.017, 0, 0.012, 1])
+    strip.imshow(
+        index[:, None],
+        aspect="auto",
+        cmap=palette,
+        vmin=-0.5,
+        vmax=len(classes) + 0.5,
+        interpolation="nearest",
     )
-    axes.set_xticks([])
-    axes.set_ylabel(f"{len(index)} rows, in the order they are first written", fontsize=8)
-    axes.tick_params(labelsize=7)
+    strip.set_xticks([])
+    strip.set_yticks([])
+    if (np.diff(index) >= 0).all():  # grouped by class
+        for edge in np.flatnonzero(np.diff(index)):
+            axes.axhline(edge + 0.5, color="white", lw=0.8)

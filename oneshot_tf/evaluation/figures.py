@@ -92,7 +92,9 @@ def _draw_step(axes, arrays, t, left, top, colours):
     axes.add_patch(frame)
     badge = {"boxstyle": "square,pad=0.18", "facecolor": colours[label], "edgecolor": "none"}
     words = {"fontsize": 9, "va": "center", "zorder": 3}
-    axes.text(left + 0.09, top + 0.05, str(label), color=text_on(colours[label]), bbox=badge, **words)
+    axes.text(
+        left + 0.09, top + 0.05, str(label), color=text_on(colours[label]), bbox=badge, **words
+    )
     time = ordinal(int(arrays["presentations"][t]))
     axes.text(left + 1.0, top + 0.05, time, color=INK, ha="right", **words)
     sign = "\N{CHECK MARK}" if right else "\N{BALLOT X}"
@@ -132,3 +134,9 @@ def render(figure):
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def save(figure, path):
+    """Writes a matplotlib figure as PNG, without the date, so that equal figures are equal files."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.print_png(str(path), metadata={"Software": None})

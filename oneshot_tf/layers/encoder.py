@@ -19,6 +19,10 @@ class FlatEncoder(keras.layers.Layer):
         del training
         return self.flatten(images)
 
+    def flops(self):
+        """Operations for one picture."""
+        return 0.0
+
 
 class ConvEncoder(keras.layers.Layer):
     """A few blocks of 3x3 convolution, batch norm, ReLU and 2x2 max pooling, at a learned length.
@@ -44,10 +48,22 @@ class ConvEncoder(keras.layers.Layer):
         layers.append(keras.layers.Flatten(dtype=precision))
         self.stack = keras.Sequential(layers, name="stack")
         self.length = self.add_weight(
-            "length", [], initializer=keras.initializers.Constant(INITIAL_LENGTH), dtype="float32"
+            "length",
+            [],
+            initializer=keras.initializers.Constant(INITIAL_LENGTH),
+            dtype="float32",
+            experimental_autocast=False,  # `call` multiplies in float32
         )
 
     def call(self, images, training=False):
         """images [n, H, W, C] -> float32 [n, D], all of one length."""
         embedded = tf.cast(self.stack(images, training=training), tf.float32)
         return self.length * tf.math.l2_normalize(embedded, axis=1, epsilon=1e-12)
+
+    def flops(self):
+        """Operations of the convolutions for one picture."""
+        convolutions = [layer for layer in self.stack.layers if isinstance(layer, keras.layers.Conv2D)]
+        return sum(
+            2.0 * tf.reduce_prod(layer.kernel.shape).numpy() * layer.output_shape[1] ** 2
+            for layer in convolutions
+        )

@@ -149,3 +149,7 @@ class FeatureLabelCell(MemoryCell):
             "write": state.write_weights[:, None],
             "usage": state.usage[:, None],
         }
+
+    def memory_flops(self):
+        # cosine, read and two writes, each N x M multiplications and additions
+        return 4 * 2.0 * self.rows * self.width

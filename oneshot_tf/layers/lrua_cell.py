@@ -147,3 +147,7 @@ class LRUACell(MemoryCell):
             "write": state.write_weights,
             "usage": state.usage[:, None],
         }
+
+    def memory_flops(self):
+        # cosine, read and write of every head
+        return 3 * 2.0 * self.heads * self.rows * self.width

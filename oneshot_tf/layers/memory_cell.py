@@ -71,3 +71,12 @@ class MemoryCell(keras.layers.Layer):
         """{name: [B, rows, N]} weights of a step, for figures."""
         del state
         return {}
+
+    def flops(self):
+        """Operations of the matrix products of a step, for one episode; element-wise work is left out."""
+        products = [w for w in self.weights if w.name.split(":")[0].endswith("kernel")]
+        return sum(2.0 * w.shape[0] * w.shape[1] for w in products) + self.memory_flops()
+
+    def memory_flops(self):
+        """Operations of addressing, reading and writing in a step, for one episode."""
+        return 0.0

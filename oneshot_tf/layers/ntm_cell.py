@@ -98,3 +98,7 @@ class NTMCell(MemoryCell):
     def trace(self, state):
         """Weights of a step: read [B, R, N], write [B, 1, N]."""
         return {"read": state.weights[:, :-1], "write": state.weights[:, -1:]}
+
+    def memory_flops(self):
+        # cosine of every head, reads, erase and add
+        return 2.0 * (2 * self.heads + 3) * self.rows * self.width

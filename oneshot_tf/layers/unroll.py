@@ -24,7 +24,7 @@ class Unrolled(typing.NamedTuple):
     trace: dict
 
 
-def unroll(cell, inputs, state, *, mask=None, loop=True, trace=False):
+def unroll(cell, inputs, state, *, mask=None, loop=True, trace=False, deferred=True):
     """Runs `cell` over `inputs` from `state`.
 
     Args:
@@ -34,6 +34,8 @@ def unroll(cell, inputs, state, *, mask=None, loop=True, trace=False):
       mask: bool [T, B] or None; where false, the step leaves the state as it is.
       loop: one `while_loop` (small graph) if true, else T copies of the step.
       trace: also collect `cell.trace` of every step; not differentiable.
+      deferred: the recurrent kernel's gradient is one product after the loop. False is slower in
+        training; without training it keeps the custom gradient out of an exported graph.
 
     Returns:
       `Unrolled`.
@@ -42,9 +44,9 @@ def unroll(cell, inputs, state, *, mask=None, loop=True, trace=False):
     if cell.recurrent_kernel is None:
         outputs, _, final, traced = _scan(cell, projected, None, state, mask, loop, trace)
         return Unrolled(outputs, final, traced)
-    if trace:
+    if trace or not deferred:
         kernel = tf.convert_to_tensor(cell.recurrent_kernel)
-        outputs, _, final, traced = _scan(cell, projected, kernel, state, mask, loop, True)
+        outputs, _, final, traced = _scan(cell, projected, kernel, state, mask, loop, trace)
         return Unrolled(outputs, final, traced)
     outputs, final = _with_deferred_gradient(cell, projected, state, mask, loop)
     return Unrolled(outputs, final, {})

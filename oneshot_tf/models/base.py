@@ -1,5 +1,6 @@
 """The contract of all models. Training, evaluation and serving know nothing else of a model."""
 
+import tensorflow as tf
 import tf_keras as keras
 
 from oneshot_tf.options import Options
@@ -56,6 +57,10 @@ class Learner(keras.Model):
     def predict_labels(self, logits):
         """int32 [B, T or Q]: the labels that logits speak for."""
         raise NotImplementedError
+
+    def probabilities(self, logits):
+        """float32 [B, T or Q, way]: what logits say of every label."""
+        return tf.nn.softmax(tf.cast(logits, tf.float32))
 
     def figures(self, episode):
         """What TensorBoard draws of an episode: {name: array}, see `evaluation/figures.py`."""

@@ -11,6 +11,16 @@ from oneshot_tf.options import option
 class FLMNOptions(SequenceOptions):
     """Where the paper and the default differ, the help says which value is the paper's."""
 
+    controller: str = option(
+        "mlp", "lstm (paper), or mlp: with features to look up by, nothing else need be remembered",
+        choices=("lstm", "mlp"),
+    )
+    encoder: str = option(
+        "conv", "flat: pixels as they are (paper); conv: a small convolutional network",
+        choices=("flat", "conv"), search=["flat", "conv"],
+    )
+    encoder_channels: int = option(32, "channels of each block of the conv encoder", low=1, search=[16, 32, 64])
+    encoder_blocks: int = option(3, "blocks of the conv encoder", low=1, high=5, search=[2, 3])
     rows: int = option(64, "rows of each memory, N (paper: half of MANN's 128)", low=1, search=[64, 128])
     width: int = option(40, "width of a row, M (paper: 40)", low=1, search=[20, 40, 80])
     usage_decay: float = option(0.95, "decay of usage, gamma", low=0.0, high=0.9999)
@@ -30,6 +40,7 @@ class FLMN(SequenceLearner):
     Options = FLMNOptions
     defaults = {
         **SequenceLearner.defaults,
+        "rotations": True,
         "learning_rate": 3e-3,
         "schedule": "cosine",
         "clip_norm": 5.0,

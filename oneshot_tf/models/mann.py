@@ -33,7 +33,13 @@ class MANN(SequenceLearner):
     """One memory with least recently used access."""
 
     Options = MANNOptions
-    defaults = {**SequenceLearner.defaults, "clip_norm": 5.0}
+    defaults = {
+        **SequenceLearner.defaults,
+        "rotations": True,
+        "learning_rate": 3e-3,
+        "schedule": "cosine",
+        "clip_norm": 5.0,
+    }
 
     def make_cell(self, options):
         return LRUACell(

@@ -92,7 +92,8 @@ class SequenceLearner(Learner):
         if not self.strings:
             return tf.one_hot(labels, self.way)
         codes = losses.digits(tf.maximum(labels, 0), CHARACTERS, LENGTH)
-        flat = tf.reshape(tf.one_hot(codes, CHARACTERS), [*labels.shape[:-1], -1, self.label_width])
+        shape = tf.concat([tf.shape(labels), [self.label_width]], axis=0)
+        flat = tf.reshape(tf.one_hot(codes, CHARACTERS), shape)
         return flat * tf.cast(labels >= 0, tf.float32)[..., None]
 
     def encode_images(self, images, training):
@@ -108,9 +109,8 @@ class SequenceLearner(Learner):
         inputs = tf.concat([embedded, self.encode_labels(previous)], axis=2)
         if state is None:
             state = self.cell.initial_state(inputs.shape[0] or tf.shape(inputs)[0])
-        ran = unroll(
-            self.cell, tf.transpose(inputs, [1, 0, 2]), state, loop=self.loop, **kwargs
-        )
+        loop = self.loop or inputs.shape[1] is None  # an unknown number of steps needs a loop
+        ran = unroll(self.cell, tf.transpose(inputs, [1, 0, 2]), state, loop=loop, **kwargs)
         logits = self.classifier(ran.outputs)
         return tf.transpose(logits, [1, 0, 2]), ran
 
@@ -118,7 +118,7 @@ class SequenceLearner(Learner):
         if not isinstance(episode, SequenceEpisode):
             return self.answer_queries(episode)
         embedded = self.encode_images(episode.inputs, training)
-        return self.run(embedded, previous_labels(episode.labels))[0]
+        return self.run(embedded, previous_labels(episode.labels), deferred=training)[0]
 
     def answer_queries(self, episode):
         """Presents the support, then each query by itself; the state after the support is shared.
@@ -134,7 +134,7 @@ class SequenceLearner(Learner):
         labels = episode.support_labels
         embedded = self.encode_images(episode.support, False)
         mask = tf.transpose(labels >= 0)
-        _, ran = self.run(embedded, previous_labels(labels), mask=mask)
+        _, ran = self.run(embedded, previous_labels(labels), mask=mask, deferred=False)
         queries = tf.shape(episode.query)[1]
         state = tf.nest.map_structure(lambda s: tf.repeat(s, queries, axis=0), ran.state)
         # at the first query the learner sees the label of the last support picture
@@ -142,7 +142,7 @@ class SequenceLearner(Learner):
         last = tf.repeat(previous_labels(ended)[:, -1:], queries, axis=0)
         query = self.encode_images(episode.query, False)
         query = tf.reshape(query, [-1, 1, query.shape[2]])
-        logits, _ = self.run(query, last, state=state)
+        logits, _ = self.run(query, last, state=state, deferred=False)
         return tf.reshape(logits, [tf.shape(labels)[0], queries, self.label_width])
 
     def loss(self, logits, labels):
@@ -160,10 +160,18 @@ class SequenceLearner(Learner):
     def predict_labels(self, logits):
         if not self.strings:
             return tf.argmax(logits, axis=-1, output_type=tf.int32)
-        characters = tf.reshape(logits, [*logits.shape[:-1], LENGTH, CHARACTERS])
-        codes = tf.argmax(characters, axis=-1, output_type=tf.int32)
+        codes = tf.argmax(self._characters(logits), axis=-1, output_type=tf.int32)
         powers = tf.constant([CHARACTERS ** (LENGTH - 1 - i) for i in range(LENGTH)])
         return tf.reduce_sum(codes * powers, axis=-1)
+
+    def _characters(self, logits):
+        """[..., LENGTH CHARACTERS] -> [..., LENGTH, CHARACTERS]."""
+        shape = tf.concat([tf.shape(logits)[:-1], [LENGTH, CHARACTERS]], axis=0)
+        return tf.reshape(logits, shape)
+
+    def probabilities(self, logits):
+        """Of the labels; of strings, of each character: [B, T, LENGTH, CHARACTERS]."""
+        return tf.nn.softmax(self._characters(logits) if self.strings else logits)
 
     def train_loss(self, episode):
         embedded = self.encode_images(episode.inputs, True)
@@ -209,9 +217,8 @@ class SequenceLearner(Learner):
         found = {name: tf.transpose(w, [1, 0, 2, 3]) for name, w in ran.trace.items()}
         found["predictions"] = self.predict_labels(logits)
         if self.strings:
-            characters = tf.reshape(logits, [*logits.shape[:-1], LENGTH, CHARACTERS])
             found["confidence"] = tf.reduce_prod(
-                tf.reduce_max(tf.nn.softmax(characters), axis=-1), axis=-1
+                tf.reduce_max(self.probabilities(logits), axis=-1), axis=-1
             )
         else:
             found["probabilities"] = tf.nn.softmax(logits)
@@ -258,3 +265,10 @@ class SequenceLearner(Learner):
     def embed(self, images):
         """The conv encoder's output; None for flat pixels."""
         return self.encoder(images) if self.options.encoder == "conv" else None
+
+    def flops_per_episode(self, steps):
+        """Three times the forward pass (once forward, twice backward) of `steps` steps."""
+        return 3.0 * steps * (self.encoder.flops() + self.cell.flops() + self._classifier_flops())
+
+    def _classifier_flops(self):
+        return 2.0 * self.cell.output_width * self.label_width

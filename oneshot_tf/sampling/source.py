@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from oneshot_tf.sampling import augment, choice, pixels
 
+OMNIGLOT_SIZE = 105  # pixels; shifts are given in these whatever size pictures are kept at
+
 
 class Source(typing.NamedTuple):
     """Pictures on the device, what may be drawn from them, and how they are varied.
@@ -15,7 +17,7 @@ class Source(typing.NamedTuple):
       people: `choice.Population`.
       image_size: height and width of the pictures an episode holds.
       max_rotation: degrees either way; with `max_shift` 0, pictures stay as they are.
-      max_shift: pixels of `images` either way.
+      max_shift: pixels of `images` either way (the option counts pixels of Omniglot's 105).
       dataset: the `Dataset`, for messages.
     """
 
@@ -40,12 +42,13 @@ def make(dataset, options, *, rotations, vary):
       rotations: turned classes are classes as well.
       vary: rotate and shift each picture as `options` say.
     """
+    shift = options.max_shift * dataset.images.shape[1] / OMNIGLOT_SIZE
     return Source(
         images=tf.constant(dataset.images),
         people=choice.population(dataset, rotations),
         image_size=options.image_size,
         max_rotation=options.max_rotation if vary else 0.0,
-        max_shift=options.max_shift if vary else 0.0,
+        max_shift=shift if vary else 0.0,
         dataset=dataset,
     )
 

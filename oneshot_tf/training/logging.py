@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
 from tqdm import tqdm
 
 from oneshot_tf.errors import UserError
@@ -19,9 +20,10 @@ class Log:
       total: episodes in all, for the progress bar.
       start: episodes seen before; later lines of `metrics.jsonl` are dropped, since those
         episodes will be trained again.
+      quiet: nothing on the terminal.
     """
 
-    def __init__(self, workdir, total, start):
+    def __init__(self, workdir, total, start, quiet=False):
         workdir = pathlib.Path(workdir)
         self._path = workdir / "metrics.jsonl"
         self._keep_until(start)
@@ -30,7 +32,9 @@ class Log:
             part: tf.summary.create_file_writer(str(workdir / "tensorboard" / part))
             for part in ("train", "validation")
         }
-        self._bar = tqdm(total=total, initial=start, unit="ep", disable=not sys.stderr.isatty())
+        plain = quiet or not sys.stderr.isatty()
+        self._bar = tqdm(total=total, initial=start, unit="ep", disable=plain)
+        self._quiet = quiet
         self._total = total
 
     def _keep_until(self, episode):
@@ -65,6 +69,8 @@ class Log:
         self._show(part, episode, scalars, by_presentation)
 
     def _show(self, part, episode, scalars, by_presentation):
+        if self._quiet:
+            return
         words = [f"loss {scalars['loss']:.3f}"] if "loss" in scalars else []
         words.append(f"accuracy {scalars['accuracy']:.1f} %")
         if by_presentation is not None and len(by_presentation) > 1:
@@ -96,6 +102,36 @@ class Log:
         self._file.close()
         for writer in self._writers.values():
             writer.close()
+
+
+TRAIN_OPTIONS = ("seed", "episodes", "batch_size", "way", "shot", "optimizer", "learning_rate")
+TRAIN_OPTIONS += ("schedule", "warmup", "clip_norm", "weight_decay", "precision")
+DATA_OPTIONS = ("dataset", "split", "image_size", "rotations", "max_rotation", "max_shift")
+
+
+def write_hparams(workdir, config):
+    """What the run is made of, for TensorBoard's HParams tab: `tensorboard --logdir=runs`.
+
+    The tab puts the scalars of the run, validation accuracy among them, beside it by itself.
+
+    Args:
+      workdir: the run's folder.
+      config: `RunConfig`.
+    """
+    fields = config.to_json()
+    values = {"model": config.model, "config": config.name}
+    values |= {name: fields["data"][name] for name in DATA_OPTIONS}
+    values |= {name: fields["train"][name] for name in TRAIN_OPTIONS}
+    values |= fields["options"]
+    values = {name: "default" if value is None else value for name, value in values.items()}
+    workdir = pathlib.Path(workdir)
+    folder = workdir / "tensorboard"
+    # one file of this kind a run, however often it is resumed
+    if not any(folder.glob("events.*.hparams")):
+        writer = tf.summary.create_file_writer(str(folder), filename_suffix=".hparams")
+        with writer.as_default():
+            hparams.hparams(values, trial_id=workdir.resolve().name)
+        writer.close()
 
 
 def read_metrics(path):

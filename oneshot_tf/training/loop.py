@@ -204,7 +204,7 @@ def _run(learner, train_steps, optimizer, options, checkpoints, log, hooks, sign
         checkpoints.updates.assign(now)
         seconds = time.perf_counter() - began
         checkpoints.seconds.assign_add(seconds)
-        log.record("train", now * batch, *_scalars(result, optimizer, num * batch / seconds))
+        log.record("train", now * batch, *scalars(result, optimizer, num * batch / seconds))
         due = {name for name, e in every.items() if now % e == 0 or now == total}
         _between(due, checkpoints, log, hooks, now * batch)
         if signals.code is not None:
@@ -213,10 +213,10 @@ def _run(learner, train_steps, optimizer, options, checkpoints, log, hooks, sign
             raise Interrupted(signals.code)
 
 
-def _scalars(result, optimizer, rate):
+def scalars(result, optimizer, rate):
     """(scalars, accuracies by presentation) of one call."""
     right, shown = result["right"].numpy(), result["shown"].numpy()
-    scalars = {
+    numbers = {
         "loss": float(result["loss"]),
         "accuracy": 100.0 * float(right.sum() / max(shown.sum(), 1.0)),
         "gradient_norm": float(result["gradient_norm"]),
@@ -224,7 +224,7 @@ def _scalars(result, optimizer, rate):
         "episodes_per_second": rate,
     }
     accuracies = [100.0 * r / s if s else math.nan for r, s in zip(right, shown, strict=True)]
-    return scalars, accuracies if len(accuracies) > 1 else None
+    return numbers, accuracies if len(accuracies) > 1 else None
 
 
 def _between(due, checkpoints, log, hooks, episode):

@@ -1,0 +1,160 @@
+"""Speed and memory of training: `python -m oneshot_tf.benchmark --model=flmn`.
+
+Beside each other, in one process and in turns: a real run (sampling, clipping, metrics, log) and
+the *bare step* (the same network and update on fixed tensors), and this machine's rate of
+floating-point operations in a large matrix product.
+"""
+
+import dataclasses
+import pathlib
+import resource
+import statistics
+import tempfile
+import time
+
+import tensorflow as tf
+
+from oneshot_tf import experiment, flags, runtime
+from oneshot_tf.commands import model_options
+from oneshot_tf.errors import UserError
+from oneshot_tf.options import DataOptions, TrainOptions, dump
+from oneshot_tf.sampling import source
+from oneshot_tf.training import loop, optimizers
+from oneshot_tf.training.logging import Log
+
+BLOCKS = 5  # real and bare take turns this often
+
+
+def main(argv):
+    """Prints one table; `--json=FILE` keeps it."""
+    own = {
+        "updates": (int, "updates of each measurement (default: 50)"),
+        "json": (str, "also write the numbers to this file"),
+    }
+    parsed = flags.parse(argv, own, [TrainOptions, DataOptions], model_options)
+    updates = parsed.get("updates", 50)
+    if updates < 1:
+        raise UserError(f"--updates must be at least 1. Received: {updates}")
+    numbers = measure(experiment.make_config(parsed), updates)
+    print(table(numbers))
+    if parsed.get("json"):
+        pathlib.Path(parsed.get("json")).write_text(dump(numbers), encoding="utf-8")
+
+
+def measure(config, updates):
+    """All numbers of one configuration.
+
+    Args:
+      config: `RunConfig`.
+      updates: updates of each block.
+
+    Returns:
+      A dictionary that JSON can hold; rates are medians over blocks.
+    """
+    began = time.perf_counter()
+    strategy = runtime.setup(config.train)
+    config, dataset, split = experiment.with_data(config)
+    population = source.make(
+        dataset.select(split.train),
+        config.data,
+        rotations=config.data.rotations,
+        vary=experiment.varies(config.data),
+    )
+    with strategy.scope():
+        learner = experiment.make_learner(config)
+    share = config.train.batch_size // config.train.replicas
+    sample = experiment.make_sampler(learner, config, population, "train", share, 0)
+    fixed = sample(tf.constant(0, tf.int64))
+    with tempfile.TemporaryDirectory() as workdir:
+        real = _runner(learner, sample, config.train, strategy, workdir)
+        real(1)
+        first_step = time.perf_counter() - began
+        rates = {"real": [], "bare": []}
+        real(updates)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        bare = _runner(learner, lambda _: fixed, config.train, strategy, None)
+        bare(1)
+        for _ in range(BLOCKS):
+            rates["real"].append(real(updates))
+            rates["bare"].append(bare(updates))
+    return _summary(config, learner, rates, memory, first_step)
+
+
+def _runner(learner, sample, options, strategy, workdir):
+    """(number of updates) -> episodes/s, with a log in `workdir` unless that is None."""
+    with strategy.scope():
+        optimizer = optimizers.make(options)
+        optimizer.build(learner.trainable_variables)
+    train_steps = loop.make_train_steps(learner, optimizer, sample, options, strategy)
+    log = None if workdir is None else Log(workdir, options.episodes, 0, quiet=True)
+
+    def run(num):
+        began = time.perf_counter()
+        result = train_steps(tf.constant(0, tf.int64), tf.constant(num, tf.int64))
+        float(result["loss"])  # waits for the device
+        if log is not None:
+            loop.check_finite(result, learner, options)
+            log.record("train", num, *loop.scalars(result, optimizer, 0.0))
+        return num * options.batch_size / (time.perf_counter() - began)
+
+    return run
+
+
+def _summary(config, learner, rates, memory, first_step):
+    real, bare = (statistics.median(rates[name]) for name in ("real", "bare"))
+    steps = config.train.way * config.train.shot
+    peak = matmul_peak()
+    flops = learner.flops_per_episode(steps)
+    return {
+        "model": config.model,
+        "dataset": config.data.dataset,
+        "options": dataclasses.asdict(config.options),
+        "batch_size": config.train.batch_size,
+        "episodes_per_second": round(real, 1),
+        "images_per_second": round(real * steps),
+        "bare_episodes_per_second": round(bare, 1),
+        "real_over_bare": round(real / bare, 3),
+        "gflop_per_second": round(real * flops / 1e9, 1),
+        "matmul_gflop_per_second": round(peak / 1e9, 1),
+        "of_peak": round(real * flops / peak, 3),
+        "peak_memory_gib": round(memory, 2),
+        "seconds_to_first_step": round(first_step, 1),
+    }
+
+
+def matmul_peak(size=2048, repeats=5):
+    """Floating-point operations per second of a square float32 matrix product, the best of some."""
+    a = tf.random.stateless_uniform([size, size], [0, 0])
+
+    @tf.function
+    def product():
+        return tf.matmul(a, a)
+
+    product()
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        float(product()[0, 0])
+        times.append(time.perf_counter() - began)
+    return 2.0 * size**3 / min(times)
+
+
+def table(numbers):
+    """The numbers as lines for a terminal."""
+    units = {
+        "episodes_per_second": "episodes/s, real run",
+        "images_per_second": "images/s, real run",
+        "bare_episodes_per_second": "episodes/s, bare step",
+        "real_over_bare": "real run over bare step",
+        "gflop_per_second": "GFLOP/s, real run (3 x forward)",
+        "matmul_gflop_per_second": "GFLOP/s, large matrix product",
+        "of_peak": "share of that",
+        "peak_memory_gib": "GiB, peak memory of the process",
+        "seconds_to_first_step": "s from building to the first step",
+    }
+    head = f"{numbers['model']} on {numbers['dataset']}, batch {numbers['batch_size']}"
+    return "\n".join([head, *(f"{numbers[key]:>10} {unit}" for key, unit in units.items())])
+
+
+if __name__ == "__main__":
+    flags.run(main)

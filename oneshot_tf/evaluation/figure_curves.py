@@ -1,0 +1,145 @@
+"""Training curves: figures 3 to 5 of Mureja et al. (2017), and the thinned numbers behind them."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from oneshot_tf.errors import UserError
+
+POINTS = 100
+SHOWN = {1: "#E69F00", 2: "#56B4E9", 5: "#009E73", 10: "#0072B2"}  # presentation -> colour
+MODELS = {"FLMN": "#0072B2", "MANN, one head": "#D55E00"}
+EXPERIMENTS = {
+    "I": {"MANN, one head": "mann_1head_omniglot_1", "FLMN": "flmn_omniglot_1_paper"},
+    "II": {"MANN, one head": "mann_1head_omniglot_2", "FLMN": "flmn_omniglot_2_paper"},
+}
+
+
+def thin(metrics, points=POINTS):
+    """A training curve of few points, each the mean of as many lines.
+
+    Args:
+      metrics: the lines of a `metrics.jsonl`.
+      points: how many points to keep at most.
+
+    Returns:
+      [{"episode", "loss", "by_presentation"}].
+
+    Raises:
+      UserError: no line tells of training on sequences.
+    """
+    lines = [m for m in metrics if m.get("kind") == "train" and "by_presentation" in m]
+    if not lines:
+        raise UserError("metrics.jsonl has no accuracy by presentation; train a sequence learner")
+    parts = np.array_split(np.arange(len(lines)), min(points, len(lines)))
+    return [
+        {
+            "episode": lines[part[-1]]["episode"],
+            "loss": _mean([lines[i]["loss"] for i in part]),
+            "by_presentation": _mean([lines[i]["by_presentation"] for i in part]),
+        }
+        for part in parts
+    ]
+
+
+def _mean(rows):
+    return np.round(np.mean(rows, axis=0), 3).tolist()
+
+
+def draw(curves):
+    """Figures 3 and 4 (accuracy) and 5 (loss), as far as the curves reach.
+
+    Args:
+      curves: {config: [{"seed", "points"}]}.
+
+    Returns:
+      ({file name: `Figure`}, [config that has no curve]).
+    """
+    figures = {}
+    for number, experiment in (("3", "I"), ("4", "II")):
+        runs = {m: curves[c] for m, c in EXPERIMENTS[experiment].items() if c in curves}
+        if runs:
+            figures[f"flmn_figure_{number}"] = _draw_accuracy(runs, number, experiment)
+    losses = {
+        experiment: {m: curves[c] for m, c in configs.items() if c in curves}
+        for experiment, configs in EXPERIMENTS.items()
+    }
+    losses = {experiment: runs for experiment, runs in losses.items() if runs}
+    if losses:
+        figures["flmn_figure_5"] = _draw_losses(losses)
+    named = [config for configs in EXPERIMENTS.values() for config in configs.values()]
+    return figures, [config for config in named if config not in curves]
+
+
+def _panels(count, title):
+    figure = Figure(figsize=(5.4 * count, 4.2), dpi=120, facecolor="white", layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    panels = figure.subplots(1, count, sharex=True, sharey=True, squeeze=False)[0]
+    for axes in panels:
+        axes.set_xlabel("episodes")
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.grid(alpha=0.3)
+    return figure, panels
+
+
+def _draw_accuracy(runs, number, experiment):
+    """One panel a model, a line a presentation."""
+    varied = "turned and shifted" if experiment == "II" else "not augmented"
+    title = f"After [FLMN], figure {number}: training accuracy, experiment {experiment} ({varied})"
+    figure, panels = _panels(len(runs), title)
+    for axes, (name, seeds) in zip(panels, runs.items(), strict=True):
+        for presentation, colour in SHOWN.items():
+            _line(axes, seeds, _accuracy(presentation), colour, f"presentation {presentation}")
+        axes.axhline(20.0, color="gray", lw=0.8, ls="--")
+        axes.annotate(
+            "chance",
+            (1, 20),
+            xycoords=("axes fraction", "data"),
+            fontsize=8,
+            ha="right",
+            va="bottom",
+        )
+        axes.set_title(f"{name} ({_seeds(seeds)})", fontsize=10)
+        axes.set_ylim(0, 100)
+    panels[0].set_ylabel("accuracy, %")
+    panels[0].legend(fontsize=8, loc="center right")
+    return figure
+
+
+def _draw_losses(losses):
+    """One panel an experiment, a line a model."""
+    figure, panels = _panels(len(losses), "After [FLMN], figure 5: training loss")
+    for axes, (experiment, runs) in zip(panels, losses.items(), strict=True):
+        for name, seeds in runs.items():
+            _line(axes, seeds, lambda p: p["loss"], MODELS[name], f"{name} ({_seeds(seeds)})")
+        axes.set_title(f"experiment {experiment}", fontsize=10)
+        axes.set_ylim(bottom=0)
+        axes.legend(fontsize=8)
+    panels[0].set_ylabel("loss, nats a picture")
+    return figure
+
+
+def _accuracy(presentation):
+    """What to take of a point; NaN where a class was not shown so often."""
+
+    def take(point):
+        found = point["by_presentation"]
+        return found[presentation - 1] if presentation <= len(found) else np.nan
+
+    return take
+
+
+def _seeds(runs):
+    return f"{len(runs)} seed{'s' if len(runs) > 1 else ''}"
+
+
+def _line(axes, runs, take, colour, label):
+    """The mean over seeds, and the range from the smallest to the largest."""
+    episodes = [np.array([p["episode"] for p in run["points"]], float) for run in runs]
+    values = [np.array([take(p) for p in run["points"]], float) for run in runs]
+    at = min(episodes, key=lambda e: e[-1])  # as far as all seeds have come
+    rows = np.stack([np.interp(at, e, v) for e, v in zip(episodes, values, strict=True)])
+    axes.plot(at, rows.mean(axis=0), color=colour, lw=1.6, label=label)
+    if len(runs) > 1:
+        axes.fill_between(at, rows.min(axis=0), rows.max(axis=0), color=colour, alpha=0.2, lw=0)

@@ -1,0 +1,189 @@
+"""Markdown tables made of records, and of nothing else."""
+
+import json
+import pathlib
+import statistics
+
+from oneshot_tf.errors import UserError
+
+PRESENTATIONS = ("1", "2", "3", "4", "5", "10")  # the columns of the papers' tables
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+# what makes two tests the same protocol; the number and seed of the episodes only say how sure
+PROTOCOL = ("kind", "part", "way", "shot", "queries", "test_rotations", "augment_test", "bn")
+NEEDED = ("model", "config", "seed", "dataset", "protocol", "accuracy", "paper")
+
+
+def read_json(path):
+    """The content of a JSON file.
+
+    Raises:
+      UserError: it is not there, or is no JSON.
+    """
+    try:
+        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON ({error}); restore or delete it") from None
+
+
+def read_records(folder):
+    """The records in a folder, by file name.
+
+    Raises:
+      UserError: no such folder, or a file that is no record.
+    """
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise UserError(
+            f"--results={folder} is no folder; python eval.py --results={folder} makes it"
+        )
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        record = read_json(path)
+        missing = [n for n in NEEDED if not isinstance(record, dict) or n not in record]
+        if missing:
+            raise UserError(
+                f"{path} is no record: it lacks {', '.join(missing)}; delete or move it"
+            )
+        found.append(record)
+    return found
+
+
+def group(records):
+    """Tests that differ in nothing but the seed.
+
+    Args:
+      records: tests on validation classes are left out.
+
+    Returns:
+      List of lists of records, by config, data set and protocol; in each, by seed.
+
+    Raises:
+      UserError: two records of one seed.
+    """
+    groups = {}
+    for record in records:
+        protocol = record["protocol"]
+        if protocol.get("part", "test") != "test":
+            continue
+        key = (record["config"], record["dataset"])
+        key += tuple(json.dumps(protocol.get(name)) for name in PROTOCOL)
+        groups.setdefault(key, []).append(record)
+    for (config, dataset, *_), members in groups.items():
+        seeds = [record["seed"] for record in members]
+        if len(set(seeds)) < len(seeds):
+            raise UserError(
+                f"Two records of {config} on {dataset} have the same seed and protocol "
+                f"(seeds {sorted(seeds)}); delete one"
+            )
+    return [sorted(groups[key], key=lambda r: r["seed"]) for key in sorted(groups)]
+
+
+def mean_and_spread(values):
+    """ "91.2 ± 0.4": mean and standard deviation over seeds; of one seed only the mean."""
+    mean = f"{statistics.fmean(values):.1f}"
+    return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.1f}"
+
+
+def cell(members, key):
+    """One cell of a group's row; empty where not all of its records have the key."""
+    values = [record["accuracy"][key]["mean"] for record in members if key in record["accuracy"]]
+    return mean_and_spread(values) if len(values) == len(members) else ""
+
+
+def rows(groups, keys):
+    """Two lines of cells for each group: ours, and the paper's where there is one."""
+    lines = []
+    for members in groups:
+        first = members[0]
+        name = f"`{first['config']}`{_note(first['protocol'])}"
+        ours = [cell(members, key) for key in keys]
+        lines.append([name, first["dataset"], str(len(members)), *ours])
+        if first["paper"] and any(key in first["paper"] for key in keys):
+            theirs = [
+                f"*{first['paper'][key]:.1f}*" if key in first["paper"] else "" for key in keys
+            ]
+            lines.append(["*the paper's*", "", "", *theirs])
+    return lines
+
+
+def _note(protocol):
+    """What is uncommon about a test, in words."""
+    notes = [
+        words
+        for name, words in [
+            ("test_rotations", "rotated classes are classes"),
+            ("augment_test", "pictures turned and shifted"),
+        ]
+        if protocol.get(name)
+    ]
+    return f" ({', '.join(notes)})" if notes else ""
+
+
+def markdown(head, lines):
+    """A markdown table; what follows the second column is aligned to the right."""
+    rule = ["---"] * 2 + ["---:"] * (len(head) - 2)
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *lines])
+
+
+def sequence_table(groups):
+    """Accuracy by presentation, or None where no record is of that kind."""
+    chosen = [g for g in groups if g[0]["protocol"]["kind"] == "sequence"]
+    if not chosen:
+        return None
+    return markdown(["config", "tested on", "seeds", *PRESENTATIONS], rows(chosen, PRESENTATIONS))
+
+
+def few_shot_table(groups):
+    """Accuracy on queries by way and shot, or None where no record is of that kind."""
+    chosen = [g for g in groups if g[0]["protocol"]["kind"] == "few_shot"]
+    if not chosen:
+        return None
+    keys = sorted({k for g in chosen for r in g for k in r["accuracy"]}, key=_way_and_shot)
+    words = ["{}-way {}-shot".format(*_way_and_shot(key)) for key in keys]
+    return markdown(["config", "tested on", "seeds", *words], rows(chosen, keys))
+
+
+def _way_and_shot(key):
+    """(5, 1) of "5w1s"."""
+    way, _, shot = key.removesuffix("s").partition("w")
+    return int(way), int(shot)
+
+
+def text(records):
+    """All tables, with what has to be known to read them."""
+    groups = group(records)
+    parts = ["Accuracy in %: mean ± standard deviation over training seeds."]
+    sequence, few_shot = sequence_table(groups), few_shot_table(groups)
+    if sequence:
+        parts += ["Sequences, by how often the class has been shown:", sequence]
+    if few_shot:
+        parts += ["Queries after a support set:", few_shot]
+    if len(parts) == 1:
+        parts = ["No records yet: `python eval.py --workdir=... --results=results` writes them."]
+    return "\n\n".join(parts) + "\n"
+
+
+def replace(path, content):
+    """Puts `content` between the two marks of a file.
+
+    Raises:
+      UserError: the file cannot be read, or does not have each mark once, in order.
+    """
+    path = pathlib.Path(path)
+    try:
+        before = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--readme={path} cannot be read ({error.strerror})") from None
+    in_order = before.find(BEGIN) < before.find(END)
+    if before.count(BEGIN) != 1 or before.count(END) != 1 or not in_order:
+        raise UserError(
+            f"--readme={path} must have the lines {BEGIN} and {END}, once each, in order"
+        )
+    head, rest = before.split(BEGIN)
+    after = f"{head}{BEGIN}\n{content}{END}{rest.split(END)[1]}"
+    if after != before:
+        temporary = path.with_name(path.name + ".part")
+        temporary.write_text(after, encoding="utf-8")
+        temporary.replace(path)

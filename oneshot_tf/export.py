@@ -1,0 +1,170 @@
+"""Exports a trained model: `python -m oneshot_tf.export --workdir=runs/flmn-omniglot`."""
+
+import os
+import pathlib
+import shutil
+
+from oneshot_tf import flags
+from oneshot_tf.commands import model_options
+from oneshot_tf.errors import UserError
+from oneshot_tf.options import DataOptions, TrainOptions
+
+OWN = {
+    "workdir": (str, "the run's folder"),
+    "output": (str, "where to write <n>/ (default: <workdir>/export)"),
+    "checkpoint": (str, "best or last (default: best, or last where all classes trained)"),
+    "record": (str, "record to put beside it (default: the newest of <workdir>/evaluation)"),
+}
+CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
+
+
+def main(argv):
+    """Writes a SavedModel with card and record; prints where. Returns the exit code."""
+    parsed = flags.parse(["-m oneshot_tf.export", *argv[1:]], OWN, [])
+    if parsed.get("workdir") is None:
+        raise UserError("--workdir is missing: the folder of a trained run")
+    if parsed.get("checkpoint") not in (None, "best", "last"):
+        raise UserError(f"--checkpoint must be best or last. Received: {parsed.get('checkpoint')}")
+    path = export(
+        parsed.get("workdir"), parsed.get("output"), parsed.get("checkpoint"), parsed.get("record")
+    )
+    print(f"export: {path}")
+    print(f"Look into it: saved_model_cli show --dir {path} --all")
+    return 0
+
+
+def export(workdir, output=None, checkpoint=None, record=None):
+    """Exports the model of a workdir.
+
+    Args:
+      workdir: the run's folder.
+      output: the folder that gets `<n>/`; None is `<workdir>/export`.
+      checkpoint: "best", "last" or None.
+      record: path of a record, or None for the newest that fits.
+
+    Returns:
+      The path of the export.
+    """
+    from oneshot_tf import experiment
+    from oneshot_tf.evaluation import records
+    from oneshot_tf.options import dump
+    from oneshot_tf.serving import card, signatures
+
+    workdir = pathlib.Path(workdir)
+    learner, config, trained = experiment.load(workdir, checkpoint)
+    stored = experiment.read_json(workdir / "config.json")
+    measured = find_record(workdir, record, config, trained)
+
+    def write(folder):
+        fields = {
+            "model": config.model,
+            "config": config.name,
+            "way": learner.way if learner.episode == "sequence" else None,
+            "image_size": config.data.image_size,
+            "channels": config.data.channels,
+            "ink": config.data.ink,
+            "signatures": signatures.save(learner, folder, config.data.ink),
+            "trained": trained,
+            "split": stored["split"],
+            "pictures_sha256": stored["pictures_sha256"],
+            "versions": records.versions(),
+            "commit": records.commit(),
+        }
+        (folder / "export.json").write_text(dump(fields), encoding="utf-8")
+        text = card.text(learner, config, fields, measured, paper_config(config))
+        (folder / "model_card.md").write_text(text, encoding="utf-8")
+        if measured:
+            (folder / "record.json").write_text(dump(measured), encoding="utf-8")
+
+    return place(pathlib.Path(output) if output else workdir / "export", write)
+
+
+def place(parent, write):
+    """Writes a numbered folder that appears at once, complete.
+
+    Args:
+      parent: the folder that gets it; a server may be watching it.
+      write: (folder) -> None, fills it.
+
+    Returns:
+      `parent/<n>`, n one more than the largest number there.
+    """
+    temporary = parent / f".unfinished-{os.getpid()}"
+    try:
+        temporary.mkdir(parents=True)
+        write(temporary)
+        while True:
+            path = parent / str(max([0, *versions(parent)]) + 1)
+            if not path.exists():  # rename would replace an empty folder
+                temporary.rename(path)
+                return path
+    except OSError as error:
+        raise UserError(
+            f"{parent} cannot be written ({error.strerror}); name another --output"
+        ) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def versions(parent):
+    """The numbers among the names in a folder, sorted."""
+    return sorted(int(path.name) for path in parent.iterdir() if path.name.isdecimal())
+
+
+def find_record(workdir, path, config, trained):
+    """The record of a test of this very checkpoint.
+
+    Args:
+      workdir: the run's folder.
+      path: of a record that must fit, or None for the newest that does: one on test classes, of
+        the data trained on where there is such.
+      config: `RunConfig`.
+      trained: {"episodes", "checkpoint"} of the weights.
+
+    Returns:
+      The record, or None.
+
+    Raises:
+      UserError: `path` names a record of other weights.
+    """
+    from oneshot_tf.experiment import read_json
+
+    def fits(record):
+        same = record.get("config") == config.name and record.get("seed") == config.train.seed
+        return same and all(
+            record["train"].get(k) == trained[k] for k in ("episodes", "checkpoint")
+        )
+
+    if path:
+        record = read_json(path)
+        if not fits(record):
+            raise UserError(
+                f"--record={path} must be of {config.name}, seed {config.train.seed}, checkpoint "
+                f"{trained['checkpoint']} after {trained['episodes']} episodes; it is of other "
+                "weights: run eval.py again"
+            )
+        return record
+    found = sorted((workdir / "evaluation").glob("*.json"), key=lambda p: p.stat().st_mtime)
+    fitting = [record for record in map(read_json, found) if fits(record)]
+    fitting = [record for record in fitting if record["protocol"].get("part") != "validation"]
+    own = [record for record in fitting if record["dataset"] == config.data.dataset]
+    return (own or fitting or [None])[-1]
+
+
+def paper_config(config):
+    """The `RunConfig` of the flag file with the paper's text for this model, or None."""
+    from oneshot_tf import experiment
+
+    files = sorted(CONFIGS.glob(f"{config.model}_*_paper.flags"))
+    nearest = [f for f in files if config.name.startswith(f.stem.removesuffix("_paper"))]
+    if not files:
+        return None
+    chosen = (nearest or files)[-1]
+    words = ["export", f"--flagfile={chosen}"]
+    return experiment.make_config(
+        flags.parse(words, {}, [TrainOptions, DataOptions], model_options), chosen.stem
+    )
+
+
+if __name__ == "__main__":
+    flags.run(main)

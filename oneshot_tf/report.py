@@ -1,0 +1,108 @@
+"""Tables and figures from `results/`: `python -m oneshot_tf.report`.
+
+python -m oneshot_tf.report                            tables, figures, the README's table
+python -m oneshot_tf.report --add_curve=runs/DIR,...   keeps a run's training curve first
+python -m oneshot_tf.report --runs=runs/DIR,...        draws the curves of these runs instead
+"""
+
+import pathlib
+
+from oneshot_tf import flags
+from oneshot_tf.errors import UserError
+from oneshot_tf.evaluation import figure_curves, figures, records, tables
+from oneshot_tf.training.logging import read_metrics
+
+OWN = {
+    "results": (str, "the folder of the records (default: results)"),
+    "runs": (str, "draw the training curves of these run folders, not those of results/curves"),
+    "add_curve": (str, "keep the training curve of these run folders in results/curves"),
+    "output": (str, "where tables.md and figures/ go (default: the folder of the records)"),
+    "readme": (str, "the file whose table is rewritten (default: README.md; nothing: none)"),
+}
+
+
+def main(argv):
+    """Prints the tables and writes tables, figures and the README's part."""
+    parsed = flags.parse(argv, OWN, [])
+    results = pathlib.Path(parsed.get("results", "results"))
+    output = pathlib.Path(parsed.get("output") or results)
+    for folder in listed(parsed.get("add_curve")):
+        curve = curve_of(folder)
+        path = results / "curves" / f"{curve['config']}-seed{curve['seed']}.json"
+        records.write(path, curve)
+        print(f"curve: {path}")
+    text = tables.text(tables.read_records(results))
+    print(text)
+    write_text(output / "tables.md", text)
+    readme = pathlib.Path(parsed.get("readme", "README.md"))
+    if parsed.get("readme") or readme.is_file():
+        tables.replace(readme, text)
+    runs = [curve_of(folder) for folder in listed(parsed.get("runs"))]
+    draw(by_config(runs or kept_curves(results / "curves")), output / "figures")
+    return 0
+
+
+def listed(value):
+    """["a", "b"] of "a,b"."""
+    return [part for part in (value or "").split(",") if part]
+
+
+def curve_of(folder):
+    """The training curve of a run folder: {"config", "model", "seed", "commit", "points"}."""
+    folder = pathlib.Path(folder)
+    config = tables.read_json(folder / "config.json")
+    if not (folder / "metrics.jsonl").is_file():
+        raise UserError(f"{folder}/metrics.jsonl is not there; train first, or name another folder")
+    return {
+        "config": config["name"],
+        "model": config["model"],
+        "seed": config["train"]["seed"],
+        "commit": config.get("commit"),
+        "points": figure_curves.thin(read_metrics(folder / "metrics.jsonl")),
+    }
+
+
+def kept_curves(folder):
+    """The curves in `results/curves`."""
+    found = [(path, tables.read_json(path)) for path in sorted(folder.glob("*.json"))]
+    for path, curve in found:
+        if not isinstance(curve, dict) or not {"config", "seed", "points"} <= set(curve):
+            raise UserError(f"{path} is no curve; --add_curve=RUN_FOLDER writes one")
+    return [curve for _, curve in found]
+
+
+def by_config(curves):
+    """{config: curves}."""
+    grouped = {}
+    for curve in curves:
+        grouped.setdefault(curve["config"], []).append(curve)
+    return grouped
+
+
+def draw(curves, folder):
+    """Writes the figures and says what is missing."""
+    drawn, missing = figure_curves.draw(curves)
+    for name, figure in drawn.items():
+        path = folder / f"{name}.png"
+        folder.mkdir(parents=True, exist_ok=True)
+        figures.save(figure, path)
+        print(f"figure: {path}")
+    if missing:
+        print(f"Left out of the figures, for want of a curve: {', '.join(missing)}")
+
+
+def write_text(path, text):
+    """Writes a text file: all of it or nothing."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(path.name + ".part")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}); name another --output"
+        ) from None
+
+
+if __name__ == "__main__":
+    flags.run(main)

@@ -1,0 +1,1 @@
+"""Trained models as SavedModels: stateless signatures, and a card that says what they are."""

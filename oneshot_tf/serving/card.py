@@ -1,0 +1,263 @@
+"""The model card of an export: what the model is, what it was measured at, how to ask it."""
+
+import base64
+import dataclasses
+import json
+import sys
+
+from oneshot_tf.options import TrainOptions
+
+CITATIONS = {
+    "flmn": 'Mureja, Park and Yoo, "Meta-Learning via Feature-Label Memory Network", 2017',
+    "mann": 'Santoro, Bartunov, Botvinick, Wierstra and Lillicrap, "One-shot Learning with '
+    'Memory-Augmented Neural Networks", 2016',
+    "ntm": 'Graves, Wayne and Danihelka, "Neural Turing Machines", 2014',
+    "lstm": 'Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; the baseline of Santoro '
+    'et al., "One-shot Learning with Memory-Augmented Neural Networks", 2016',
+}
+LICENCES = {
+    "omniglot": "Omniglot (Lake, Salakhutdinov and Tenenbaum, 2015): MIT licence",
+    "mnist": "MNIST (LeCun, Cortes and Burges): CC BY-SA 3.0",
+    "minimnist": "MNIST (LeCun, Cortes and Burges): CC BY-SA 3.0",
+    "glyphs": "glyphs, drawn by this package: its own licence",
+}
+ARGUMENTS = {
+    "classify": (
+        "`support_images` float32 [B, S, {image}], `support_labels` int32 [B, S] (-1: padding), "
+        "`query_images` float32 [B, Q, {image}]",
+        "`probabilities` float32 [B, Q, way], way = largest label + 1; `labels` int32 [B, Q]",
+    ),
+    "classify_encoded": (
+        "`support_bytes` string [S], `support_labels` int32 [S], `query_bytes` string [Q]: PNG or "
+        "JPEG files",
+        "the same for one episode, B = 1",
+    ),
+    "sequence": (
+        "`images` float32 [B, T, {image}], `labels` int32 [B, T]: the label of step t is shown to "
+        "the model at t + 1; -1 is unknown",
+        "`probabilities` float32 [B, T, {outputs}], `labels` int32 [B, T]",
+    ),
+    "embed": ("`images` float32 [N, {image}]", "`embeddings` float32 [N, D]"),
+}
+_NOT_SETTINGS = ("seed", "train_on_validation", "execution", "steps_per_call", "keep", "replicas")
+_NOT_SETTINGS += (
+    "eval_every",
+    "save_every",
+    "validation_episodes",
+    "figures_every",
+    "deterministic",
+)
+
+
+def text(learner, config, fields, record=None, paper=None):
+    """The card as Markdown.
+
+    Args:
+      learner: the model.
+      config: its `RunConfig`.
+      fields: what `export.json` says: "signatures", "trained", "split", "versions", "commit", ...
+      record: a record of this very checkpoint, or None.
+      paper: the `RunConfig` of the paper's text, or None.
+    """
+    parts = [
+        _head(learner, config),
+        _data(config, fields),
+        _settings(config, paper),
+        _accuracy(record),
+        _signatures(learner, fields["signatures"]),
+        _requests(learner, fields["signatures"]),
+        _limits(learner, config),
+        _origin(config, fields),
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _head(learner, config):
+    about = sys.modules[type(learner).__module__].__doc__.strip().splitlines()[0]
+    citation = CITATIONS.get(config.model, about)
+    return f"""# {config.name}
+
+{about}
+
+- Paper: {citation}.
+- One-shot classification: a few labelled pictures of classes it has never seen come with the
+  request, and it says which of them a picture belongs to. No training, no state between requests.
+- {learner.count_params():,} weights; pictures of {_image(learner)} (height, width, channels)."""
+
+
+def _data(config, fields):
+    split, trained = fields["split"], fields["trained"]
+    train, validation, test = split["classes"]
+    both = " The validation classes were trained on as well." * config.train.train_on_validation
+    return f"""## Data
+
+- Trained on {config.data.dataset}, split `{split["name"]}`: {train} classes to train, {validation} to \
+validate, {test} to test; SHA-256 `{split["sha256"]}`.{both}
+- Pictures: SHA-256 `{fields["pictures_sha256"]}`.
+- {trained["episodes"]:,} episodes of {config.train.way} classes with {config.train.shot} pictures each; \
+checkpoint `{trained["checkpoint"]}`.
+- Licence of the data: {_licence(config)}."""
+
+
+def _licence(config):
+    return LICENCES.get(config.data.dataset, "pictures of the user who trained the model")
+
+
+def _settings(config, paper):
+    if paper is None:
+        against, title = None, "defaults of this package"
+    else:
+        against, title = paper, f"paper (`{paper.name}.flags`)"
+    rows = [
+        f"| `{name}` | {here} | {there} |" for name, here, there in differences(config, against)
+    ]
+    if not rows:
+        return f"## Settings\n\nNone differs from the {title}."
+    return "\n".join([f"## Settings\n\n| option | here | {title} |", "|---|---|---|", *rows])
+
+
+def differences(config, other=None):
+    """[(option, value here, value there)] of what shapes the result.
+
+    Args:
+      config: `RunConfig`.
+      other: another of the same model, or None to compare with the classes' defaults.
+    """
+    found = []
+    for part in ("data", "train", "options"):
+        here = getattr(config, part)
+        there = getattr(other, part) if other else type(here)()
+        for field in dataclasses.fields(here):
+            values = getattr(here, field.name), getattr(there, field.name)
+            if values[0] != values[1] and field.name not in (*_NOT_SETTINGS, "data_dir"):
+                found.append((field.name, *values))
+    return found
+
+
+def _accuracy(record):
+    if record is None:
+        return "## Accuracy\n\nNot measured: no record of a test belongs to this checkpoint."
+    protocol, paper = record["protocol"], record["paper"] or {}
+    rows = [
+        f"| {key} | {value['mean']:.2f} | {value['ci95']:.2f} | {paper.get(key, '')} |"
+        for key, value in record["accuracy"].items()
+    ]
+    kind = "presentation" if protocol["kind"] == "sequence" else "way, shot"
+    return f"""## Accuracy
+
+In percent, on {record["dataset"]}, {protocol.get("part", "test")} classes: {protocol["episodes"]} episodes, \
+protocol `{protocol["kind"]}`, seed {protocol["seed"]}; the whole record is `record.json`.
+
+| {kind} | mean | 95 % interval, +- | paper |
+|---|---|---|---|
+""" + "\n".join(rows)
+
+
+def _signatures(learner, names):
+    shown = {"image": _image(learner), "outputs": _outputs(learner)}
+    rows = [
+        f"| `{name}` | {ARGUMENTS[name][0].format(**shown)} | {ARGUMENTS[name][1].format(**shown)} |"
+        for name in names
+        if name in ARGUMENTS
+    ]
+    same = "classify" if "classify" in names else "sequence"
+    return "\n".join(
+        [
+            f"## Signatures\n\n`serving_default` is `{same}`. B, S, Q, T and N are free.\n",
+            "| signature | arguments | returns |",
+            "|---|---|---|",
+            *rows,
+        ]
+    )
+
+
+def request(learner, names):
+    """A REST body that fits the model: two classes of one blank picture each, one query."""
+    height, width, channels = learner.image_shape
+    blank = [[[0.0] * channels] * width] * height
+    if "classify" not in names:
+        return {"signature_name": "sequence", "inputs": {"images": [[blank]], "labels": [[-1]]}}
+    return {
+        "signature_name": "classify",
+        "inputs": {
+            "support_images": [[blank, blank]],
+            "support_labels": [[0, 1]],
+            "query_images": [[blank]],
+        },
+    }
+
+
+def _requests(learner, names):
+    lines = ["## Asking", "", "With TensorFlow Serving, in the folder that holds `1/`:", "", "```"]
+    lines += [
+        f'docker run -p 8501:8501 -v "$PWD:/models/{learner.name}" -e MODEL_NAME={learner.name} '
+        "tensorflow/serving",
+        f"curl -d @request.json http://localhost:8501/v1/models/{learner.name}:predict",
+    ]
+    if "classify_encoded" in names:
+        png = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode() + "..."
+        body = {
+            "signature_name": "classify_encoded",
+            "inputs": {
+                "support_bytes": [{"b64": png}, {"b64": png}],
+                "support_labels": [0, 1],
+                "query_bytes": [{"b64": png}],
+            },
+        }
+        lines += ["```", "", "`request.json`, with two pictures to learn from and one to name:", ""]
+        lines += ["```json", json.dumps(body, indent=2)]
+    else:
+        image = "x".join(str(size) for size in learner.image_shape)
+        body = {"signature_name": "sequence", "inputs": {"images": [["..."]], "labels": [[-1]]}}
+        lines += ["```", "", f'`request.json`, "..." being a picture of {image} numbers:', ""]
+        lines += ["```json", json.dumps(body, indent=2)]
+    lines += ["```", "", "In Python, with nothing but TensorFlow:", "", "```python"]
+    return "\n".join([*lines, *_python(names), "```"])
+
+
+def _python(names):
+    if "classify" in names:
+        name, call = "classify", "support_images=s, support_labels=y, query_images=q"
+    else:
+        name, call = "sequence", "images=x, labels=y"
+    return [
+        "import tensorflow as tf",
+        "",
+        'model = tf.saved_model.load("1")',
+        f'answer = model.signatures["{name}"]({call})["probabilities"]',
+    ]
+
+
+def _limits(learner, config):
+    gray = "Gray pictures with ink 1 and paper 0, " if learner.image_shape[2] == 1 else "RGB in "
+    lines = [
+        "## Limits",
+        "",
+        f"- Made for pictures like those of {config.data.dataset}; drawings or photographs of "
+        "another kind are guesswork.",
+        f"- {gray}[0, 1], {_image(learner)}. Picture files are padded to a square and resized; gray "
+        f"ones are inverted where the border is bright (`ink` {config.data.ink}), EXIF turns are "
+        "not followed.",
+    ]
+    if learner.episode == "sequence":
+        lines += [
+            f"- At most {learner.num_labels} labels, as trained. The support is read in its order: "
+            "mix the classes, and show several pictures of each where there are.",
+        ]
+    return "\n".join(lines)
+
+
+def _origin(config, fields):
+    versions = ", ".join(f"{name} {version}" for name, version in fields["versions"].items())
+    return f"""## Origin
+
+- Config `{config.name}`, seed {config.train.seed}; commit {fields["commit"] or "unknown"}.
+- Exported with {versions}."""
+
+
+def _image(learner):
+    return ", ".join(str(size) for size in learner.image_shape)
+
+
+def _outputs(learner):
+    return str(learner.way) if learner.num_labels == learner.way else "5 characters, 5 of each"

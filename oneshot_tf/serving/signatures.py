@@ -1,0 +1,280 @@
+"""The stateless signatures of an exported model: one request holds all that its answer needs.
+
+Dimensions: B episodes, S support pictures, Q queries, T steps, N pictures, [H, W, C] a picture.
+A request that does not fit is refused inside the graph, with an InvalidArgumentError that says
+what was expected: behind a server there is no Python of ours to do it.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode
+
+_LONGEST = 2048  # longer sides are reduced first, as `data/pictures.py` does
+_MOST_PIXELS = 2**25  # of an encoded picture: what a small server can hold a few of
+_MOST_CLASSES = 4096  # where a model has no limit of its own, so that no label asks for gigabytes
+_GRAY = (19595, 38470, 7471)  # of 65536: Pillow's weights of red, green and blue
+
+
+class Signatures(tf.Module):
+    """A trained learner as functions of tensors alone.
+
+    The learner itself is no attribute: its weights and the graphs are all that is exported.
+
+    Args:
+      learner: a built `Learner`.
+      ink: `DataOptions.ink` of its training, for pictures that come as files.
+
+    Attributes:
+      functions: {signature name: tf.function}: what this learner can answer.
+    """
+
+    def __init__(self, learner, ink="auto"):
+        super().__init__(name="learner")
+        _use_loop(learner)
+        self.learned = list(learner.variables)
+        self.functions = {}
+        if learner.num_labels == learner.way:
+            self.functions["classify"] = _classify(learner)
+            self.functions["classify_encoded"] = _classify_encoded(learner, ink)
+        if learner.episode == "sequence":
+            self.functions["sequence"] = _sequence(learner)
+        if learner.embed(tf.zeros([1, *learner.image_shape])) is not None:
+            self.functions["embed"] = _embed(learner)
+
+
+def save(learner, path, ink="auto"):
+    """Writes a learner as a SavedModel.
+
+    Args:
+      learner: a built `Learner`.
+      path: the folder to write.
+      ink: `DataOptions.ink` of its training.
+
+    Returns:
+      The names of its signatures; the first is `serving_default` too.
+    """
+    module = Signatures(learner, ink)
+    signatures = {name: f.get_concrete_function() for name, f in module.functions.items()}
+    names = list(signatures)
+    signatures["serving_default"] = signatures[names[0]]
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(path), signatures=signatures, options=options)
+    return names
+
+
+def most_classes(learner):
+    """How many classes one request may have."""
+    return learner.way if learner.episode == "sequence" else _MOST_CLASSES
+
+
+def _use_loop(learner):
+    """Time steps are a loop: copies of a step are for a known number of them."""
+    if getattr(learner.options, "execution", "while") != "while":
+        learner.options = dataclasses.replace(learner.options, execution="while")
+
+
+def _classify(learner):
+    pictures = [None, None, *learner.image_shape]
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec(pictures, tf.float32, "support_images"),
+            tf.TensorSpec([None, None], tf.int64, "support_labels"),
+            tf.TensorSpec(pictures, tf.float32, "query_images"),
+        ]
+    )
+    def classify(support_images, support_labels, query_images):
+        support = _checked(support_images, learner, "support_images")
+        query = _checked(query_images, learner, "query_images")
+        labels = _checked_labels(support_labels, support, most_classes(learner), "support_labels")
+        checks = [
+            _require(
+                tf.reduce_all(tf.reduce_any(labels >= 0, axis=1)),
+                "`support_labels` must have a label of 0 or more in every episode. Received:",
+                labels,
+            ),
+            _require(
+                tf.shape(query)[0] == tf.shape(support)[0],
+                "`query_images` must have as many episodes as `support_images`. Received:",
+                tf.shape(query)[0],
+                tf.shape(support)[0],
+            ),
+        ]
+        with tf.control_dependencies(checks):
+            return _answer(learner, tf.identity(support), tf.identity(labels), tf.identity(query))
+
+    return classify
+
+
+def _classify_encoded(learner, ink):
+    size, _, channels = learner.image_shape
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.string, "support_bytes"),
+            tf.TensorSpec([None], tf.int64, "support_labels"),
+            tf.TensorSpec([None], tf.string, "query_bytes"),
+        ]
+    )
+    def classify_encoded(support_bytes, support_labels, query_bytes):
+        count = tf.size(support_bytes)
+        labels = _checked_labels(
+            support_labels, support_bytes, most_classes(learner), "support_labels"
+        )
+        checks = [
+            _require(
+                tf.reduce_any(labels >= 0),
+                "`support_labels` must have a label of 0 or more. Received:",
+                labels,
+            ),
+            _require(
+                count * tf.size(query_bytes) > 0, "There must be a support and a query picture"
+            ),
+        ]
+        with tf.control_dependencies(checks):
+            support = decode_all(tf.identity(support_bytes), size, channels, ink)
+            query = decode_all(tf.identity(query_bytes), size, channels, ink)
+        answer = _answer(learner, support[None], tf.identity(labels)[None], query[None])
+        return {name: tensor[0] for name, tensor in answer.items()}
+
+    return classify_encoded
+
+
+def _sequence(learner):
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None, *learner.image_shape], tf.float32, "images"),
+            tf.TensorSpec([None, None], tf.int64, "labels"),
+        ]
+    )
+    def sequence(images, labels):
+        images = _checked(images, learner, "images")
+        labels = tf.cast(_checked_labels(labels, images, learner.num_labels, "labels"), tf.int32)
+        logits = learner(SequenceEpisode(images, labels, tf.zeros_like(labels)), training=False)
+        labels = tf.cast(learner.predict_labels(logits), tf.int64)
+        return {"probabilities": _softmax(learner, logits), "labels": labels}
+
+    return sequence
+
+
+def _embed(learner):
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, *learner.image_shape], tf.float32, "images")]
+    )
+    def embed(images):
+        embedded = learner.embed(_checked(images, learner, "images"))
+        return {"embeddings": tf.cast(embedded, tf.float32)}
+
+    return embed
+
+
+def _answer(learner, support, labels, query):
+    """{"probabilities": [B, Q, way], "labels": [B, Q]}; an episode has classes up to its own way."""
+    ways = tf.reduce_max(labels, axis=1) + 1
+    labels = tf.cast(labels, tf.int32)
+    unknown = tf.fill(tf.shape(query)[:2], -1)
+    logits = learner(FewShotEpisode(support, labels, query, unknown), training=False)
+    way = tf.reduce_max(ways)
+    logits = tf.cast(logits, tf.float32)[:, :, :way]
+    there = tf.range(way)[None, None] < ways[:, None, None]
+    probabilities = tf.nn.softmax(tf.where(there, logits, tf.float32.min))
+    return {"probabilities": probabilities, "labels": tf.argmax(probabilities, axis=2)}
+
+
+def _softmax(learner, logits):
+    """[B, T, way]; of string labels [B, T, length, characters], each character by itself."""
+    logits = tf.cast(logits, tf.float32)
+    if learner.num_labels != learner.way:
+        width = logits.shape[-1]  # length times characters, and characters ** length labels
+        divisors = [n for n in range(2, width + 1) if width % n == 0]
+        characters = next(n for n in divisors if n ** (width // n) == learner.num_labels)
+        shape = tf.concat([tf.shape(logits)[:2], [width // characters, characters]], axis=0)
+        logits = tf.reshape(logits, shape)
+    return tf.nn.softmax(logits)
+
+
+def _require(condition, message, *received):
+    return tf.debugging.Assert(condition, [message, *received], summarize=12)
+
+
+def _checked(images, learner, name):
+    """The pictures [..., H, W, C] themselves, once their size and their pixels are found right.
+
+    Servers do not compare a request with the signature's shapes, and what is static is not
+    looked at when the graph runs: so the shape is made unknown before it is checked.
+    """
+    rank, shape = images.shape.rank, images.shape
+    images = tf.raw_ops.PlaceholderWithDefault(input=images, shape=tf.TensorShape(None))
+    height, width, channels = learner.image_shape
+    right_shape = _require(
+        (tf.rank(images) == rank) & tf.reduce_all(tf.shape(images)[-3:] == learner.image_shape),
+        f"`{name}` must be pictures of {height} x {width} x {channels}, in {rank} dimensions. "
+        "Received shape:",
+        tf.shape(images),
+    )
+    with tf.control_dependencies([right_shape]):
+        images = tf.identity(images)
+    checks = [
+        _require(
+            tf.size(images) > 0, f"`{name}` must not be empty. Received shape:", tf.shape(images)
+        ),
+        _require(
+            tf.reduce_all((images >= 0.0) & (images <= 1.0)),  # false for NaN
+            f"`{name}` must be in [0, 1], ink 1. Received, from and to:",
+            tf.reduce_min(images),
+            tf.reduce_max(images),
+        ),
+    ]
+    with tf.control_dependencies(checks):
+        return tf.ensure_shape(tf.identity(images), shape)
+
+
+def _checked_labels(labels, pictures, limit, name):
+    """The labels themselves, once there is one in [-1, limit) for each picture."""
+    rank = labels.shape.rank
+    static = labels.shape
+    labels = tf.raw_ops.PlaceholderWithDefault(input=labels, shape=tf.TensorShape(None))
+    sizes = tf.shape(labels)
+    one_each = tf.cond(
+        tf.rank(labels) == rank,
+        lambda: tf.reduce_all(sizes == tf.shape(pictures)[:rank]),
+        lambda: False,
+    )
+    checks = [
+        _require(
+            one_each, f"`{name}` must have one label for each picture. Received shape:", sizes
+        ),
+        _require(
+            tf.reduce_all((labels >= -1) & (labels < limit)),
+            f"`{name}` must be -1 (padding) or 0 to {limit - 1}: the model tells {limit} classes "
+            "apart. Received, from and to:",
+            tf.reduce_min(labels),
+            tf.reduce_max(labels),
+        ),
+    ]
+    with tf.control_dependencies(checks):
+        return tf.ensure_shape(tf.identity(labels), static)
+
+
+def decode_all(contents, size, channels, ink):
+    """What `data/pictures.py` does with Pillow, in the graph.
+
+    The two agree to a gray level or two on PNG; JPEG decoders differ by a few more. A picture is
+    not turned as its EXIF says, and more than 8 bits become 8.
+
+    Args:
+      contents: string [n], files in PNG or JPEG.
+      size: height and width to give.
+      channels: 1 for gray with ink 1, 3 for RGB.
+      ink: "dark", "light" or "auto", as `DataOptions.ink`.
+
+    Returns:
+      float32 [n, size, size, channels] in [0, 1].
+    """
+    return tf.map_fn(
+        lambda content: _decode(content, size, channels, ink),
+        contents,
+        fn_output_signature=tf.TensorSpec([size, size, channels], tf.float32),
+    )

@@ -1,0 +1,97 @@
+"""What all tests share: small data sets, a cache of their own, small models."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from oneshot_tf import models
+from oneshot_tf.data.dataset import from_classes
+from oneshot_tf.options import DataOptions
+from oneshot_tf.sampling import source
+
+IMAGE_SIZE, WAY, SHOT = 8, 3, 4
+# where a model has an option of this name, the small model has this value
+SMALL = {
+    "hidden_size": 16,
+    "rows": 8,
+    "width": 6,
+    "heads": 2,
+    "encoder_channels": 4,
+    "execution": "while",
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_tmp_cache(tmp_path_factory):
+    """No test reads or writes the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ONESHOT_TF_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def make_dataset():
+    """Makes a data set of random pictures: (sizes of the classes, picture size) -> Dataset."""
+
+    def make(sizes, size=IMAGE_SIZE, seed=0, name="random"):
+        random = np.random.default_rng(seed)
+        classes = {
+            f"class{c}": random.integers(0, 256, (count, size, size, 1), np.uint8)
+            for c, count in enumerate(sizes)
+        }
+        return from_classes(name, classes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def distinct_dataset():
+    """12 classes of 8 pictures, each class a random pattern with a little noise of its own."""
+    random = np.random.default_rng(1)
+    classes = {}
+    for c in range(12):
+        pattern = random.random((1, IMAGE_SIZE, IMAGE_SIZE, 1)) < 0.5
+        noise = random.random((8, IMAGE_SIZE, IMAGE_SIZE, 1)) < 0.02
+        classes[f"class{c}"] = np.where(pattern ^ noise, 255, 0).astype(np.uint8)
+    return from_classes("distinct", classes)
+
+
+@pytest.fixture(scope="session")
+def make_source():
+    """Makes a `Source`: (dataset, rotations, **data options) -> Source; varied where they vary."""
+
+    def make(dataset, rotations=False, **options):
+        options = DataOptions(**{"image_size": dataset.images.shape[1], **options})
+        vary = options.max_rotation > 0 or options.max_shift > 0
+        return source.make(dataset, options, rotations=rotations, vary=vary)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_learner():
+    """Makes a small model: (name, way, seed, **options) -> Learner."""
+
+    def make(name, way=WAY, seed=0, image_size=IMAGE_SIZE, **options):
+        keras.utils.set_random_seed(seed)
+        model = models.find(name)
+        known = {field.name for field in dataclasses.fields(model.Options)}
+        small = {key: value for key, value in SMALL.items() if key in known}
+        chosen = model.Options(**{**small, **options})
+        return model(chosen, way=way, image_size=image_size, channels=1, name=name)
+
+    return make
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def fixed_seed():
+    """Weights of a test do not depend on the tests before it."""
+    tf.random.set_seed(0)

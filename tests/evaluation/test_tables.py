@@ -1,0 +1,126 @@
+"""Tables from planted records."""
+
+import json
+
+import pytest
+
+from oneshot_tf.errors import UserError
+from oneshot_tf.evaluation import tables
+
+
+def record(config="flmn_x", seed=0, accuracy=None, kind="sequence", paper=None, **protocol):
+    accuracy = accuracy or {"1": 30.0, "2": 80.0, "10": 90.0}
+    return {
+        "model": "flmn",
+        "config": config,
+        "seed": seed,
+        "dataset": "omniglot",
+        "protocol": {"kind": kind, "part": "test", "way": 5, "episodes": 1000, **protocol},
+        "accuracy": {key: {"mean": mean, "ci95": 1.0} for key, mean in accuracy.items()},
+        "paper": paper,
+    }
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_mean_and_standard_deviation_over_seeds():
+    paper = {"1": 31.1, "2": 85.6, "10": 94.1}
+    made = [
+        record(seed=s, accuracy={"1": 30.0, "2": 80.0 + s, "10": 90.0}, paper=paper)
+        for s in range(3)
+    ]
+    lines = tables.sequence_table(tables.group(made)).splitlines()
+    assert cells(lines[0])[3:] == ["1", "2", "3", "4", "5", "10"]
+    assert cells(lines[2]) == [
+        "`flmn_x`", "omniglot", "3", "30.0 ± 0.0", "81.0 ± 1.0", "", "", "", "90.0 ± 0.0"
+    ]  # fmt: skip
+    assert cells(lines[3]) == ["*the paper's*", "", "", "*31.1*", "*85.6*", "", "", "", "*94.1*"]
+    assert len(lines) == 4
+
+
+def test_one_seed_has_no_spread():
+    assert tables.mean_and_spread([81.24]) == "81.2"
+    assert tables.mean_and_spread([80.0, 82.0]) == "81.0 ± 1.4"
+
+
+def test_a_key_that_one_seed_lacks_is_left_empty():
+    members = [record(seed=0), record(seed=1, accuracy={"1": 30.0})]
+    assert tables.cell(members, "2") == ""
+    assert tables.cell(members, "1") == "30.0 ± 0.0"
+
+
+def test_protocols_are_kept_apart_but_not_their_episodes():
+    made = [record(), record(seed=1, episodes=500), record(seed=1, test_rotations=True)]
+    assert [len(g) for g in tables.group(made)] == [2, 1]
+    assert "(rotated classes are classes)" in tables.text(made)
+
+
+def test_validation_classes_are_in_no_table():
+    assert tables.group([record(part="validation")]) == []
+
+
+def test_few_shot_columns_are_in_order_of_way_and_shot():
+    accuracy = {"20w1s": 80.0, "5w5s": 98.0, "5w1s": 95.0}
+    made = [record(kind="few_shot", accuracy=accuracy, paper={"5w1s": 98.1})]
+    lines = tables.few_shot_table(tables.group(made)).splitlines()
+    assert cells(lines[0])[3:] == ["5-way 1-shot", "5-way 5-shot", "20-way 1-shot"]
+    assert cells(lines[2])[3:] == ["95.0", "98.0", "80.0"]
+    assert cells(lines[3])[3:] == ["*98.1*", "", ""]
+    assert tables.sequence_table(tables.group(made)) is None
+
+
+def test_two_records_of_one_seed_are_an_error():
+    with pytest.raises(UserError, match="same seed"):
+        tables.group([record(), record()])
+
+
+def test_no_records_give_a_hint():
+    assert "eval.py" in tables.text([])
+
+
+def test_records_are_read_from_a_folder(tmp_path):
+    (tmp_path / "b.json").write_text(json.dumps(record("b")))
+    (tmp_path / "a.json").write_text(json.dumps(record("a")))
+    (tmp_path / "curves").mkdir()
+    (tmp_path / "curves" / "c.json").write_text("{}")
+    assert [r["config"] for r in tables.read_records(tmp_path)] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "content, words", [("{", "not JSON"), ("[]", "no record"), ("{}", "no record")]
+)
+def test_what_is_no_record_is_named(tmp_path, content, words):
+    (tmp_path / "bad.json").write_text(content)
+    with pytest.raises(UserError, match=words) as caught:
+        tables.read_records(tmp_path)
+    assert "bad.json" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_missing_folder_is_a_users_error(tmp_path):
+    with pytest.raises(UserError, match="no folder"):
+        tables.read_records(tmp_path / "none")
+
+
+def test_replacing_is_idempotent_and_keeps_the_rest(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(f"# Title\n\n{tables.BEGIN}\nold\n{tables.END}\n\nmore\n")
+    tables.replace(path, "| new |\n")
+    once = path.read_text()
+    assert once == f"# Title\n\n{tables.BEGIN}\n| new |\n{tables.END}\n\nmore\n"
+    tables.replace(path, "| new |\n")
+    assert path.read_text() == once
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["nothing", tables.BEGIN, f"{tables.END} {tables.BEGIN}", f"{tables.BEGIN}{tables.END}" * 2],
+)
+def test_missing_marks_are_an_error_and_leave_the_file(tmp_path, content):
+    path = tmp_path / "README.md"
+    path.write_text(content)
+    with pytest.raises(UserError, match="must have the lines"):
+        tables.replace(path, "new\n")
+    assert path.read_text() == content

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from oneshot_tf.layers.encoder import INITIAL_LENGTH, ConvEncoder, FlatEncoder
+
+
+def test_flat_encoder_keeps_the_pixels_in_order():
+    images = np.arange(24, dtype=np.float32).reshape(2, 2, 3, 2)
+    np.testing.assert_array_equal(FlatEncoder()(images), images.reshape(2, 12))
+
+
+@pytest.mark.parametrize("size, blocks, side", [(8, 2, 2), (9, 2, 3), (20, 3, 3)])
+def test_conv_encoder_halves_rounding_up(size, blocks, side):
+    encoder = ConvEncoder(channels=4, blocks=blocks)
+    assert encoder(tf.zeros([2, size, size, 1])).shape == (2, side * side * 4)
+
+
+def test_conv_encoder_normalises_by_the_batch_only_in_training(random):
+    encoder = ConvEncoder(channels=3, blocks=1)
+    images = random.normal(5.0, 2.0, (4, 6, 6, 1)).astype(np.float32)
+    encoder(images)
+    together = encoder(images, training=False)
+    alone = tf.concat([encoder(image[None], training=False) for image in images], axis=0)
+    np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-6)
+    in_training = encoder(images, training=True)
+    assert np.abs(in_training - together).max() > 0.1
+    moved = encoder(images, training=False)  # the running averages have moved by one batch
+    assert np.abs(moved - together).max() > 1e-3
+
+
+def test_every_picture_gets_the_learned_length(random):
+    encoder = ConvEncoder(channels=3, blocks=2)
+    images = random.random((5, 8, 8, 1)).astype(np.float32)
+    for length in (INITIAL_LENGTH, 2.5):
+        encoder.length.assign(length)
+        lengths = np.linalg.norm(encoder(images, training=True), axis=1)
+        np.testing.assert_allclose(lengths, np.full(5, length), rtol=1e-5)
+
+
+def test_mixed_precision_keeps_weights_and_features_in_float32():
+    encoder = ConvEncoder(channels=3, blocks=1, precision="mixed_bfloat16")
+    images = tf.random.stateless_uniform([2, 6, 6, 1], [0, 0])
+    found = encoder(images)
+    assert found.dtype == tf.float32
+    assert {w.dtype for w in encoder.trainable_variables} == {tf.float32}
+    assert encoder.stack(images).dtype == tf.bfloat16
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 4.0, rtol=1e-3)
