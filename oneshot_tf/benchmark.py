@@ -6,7 +6,6 @@ floating-point operations in a large matrix product.
 """
 
 import dataclasses
-import pathlib
 import resource
 import statistics
 import tempfile
@@ -17,7 +16,8 @@ import tensorflow as tf
 from oneshot_tf import experiment, flags, runtime
 from oneshot_tf.commands import model_options
 from oneshot_tf.errors import UserError
-from oneshot_tf.options import DataOptions, TrainOptions, dump
+from oneshot_tf.files import dump, write_text
+from oneshot_tf.options import DataOptions, TrainOptions
 from oneshot_tf.sampling import source
 from oneshot_tf.training import loop, optimizers
 from oneshot_tf.training.logging import Log
@@ -38,7 +38,7 @@ def main(argv):
     numbers = measure(experiment.make_config(parsed), updates)
     print(table(numbers))
     if parsed.get("json"):
-        pathlib.Path(parsed.get("json")).write_text(dump(numbers), encoding="utf-8")
+        write_text(parsed.get("json"), dump(numbers))
 
 
 def measure(config, updates):

@@ -15,13 +15,14 @@ def train(argv):
     """Trains; makes the workdir or goes on in it. Returns the exit code."""
     own = {"workdir": (str, "the run's folder (default: runs/<model>-<dataset>)")}
     parsed = flags.parse(argv, own, [TrainOptions, DataOptions], model_options)
-    from oneshot_tf import experiment
+    from oneshot_tf import experiment  # late: `--help` need not wait for it
+    from oneshot_tf.evaluation import figures
     from oneshot_tf.training.loop import Interrupted
 
     config = experiment.make_config(parsed, config_name(argv))
     workdir = parsed.get("workdir") or f"runs/{config.model}-{config.data.dataset}"
     try:
-        experiment.train(config, workdir)
+        experiment.train(config, workdir, figures.draw)
     except Interrupted as interrupted:
         return interrupted.code
     print(f"Done: {workdir}. Next: python eval.py --workdir={workdir}")

@@ -1,7 +1,6 @@
 """One run: data, model and loop put together from a `RunConfig`. What the commands call."""
 
 import dataclasses
-import json
 import pathlib
 import sys
 
@@ -10,10 +9,12 @@ from oneshot_tf.data import splits
 from oneshot_tf.data.download import DownloadError
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import protocols, records
-from oneshot_tf.options import DataOptions, RunConfig, TrainOptions, dump
+from oneshot_tf.files import read_json
+from oneshot_tf.options import DataOptions, RunConfig, TrainOptions
 from oneshot_tf.sampling import few_shot, sequence, source
 from oneshot_tf.training import loop
 from oneshot_tf.training.checkpoints import restore_weights
+from oneshot_tf.training.logging import write_hparams
 
 FREE = ("data_dir",)  # data options that may change between a run and its resumption
 
@@ -55,7 +56,10 @@ def with_data(config):
     except DownloadError as error:
         if config.data.dataset != "omniglot":
             raise
-        print(f"{error}\n*** No Omniglot: training goes on with the built-in glyphs. ***", file=sys.stderr)
+        print(
+            f"{error}\n*** No Omniglot: training goes on with the built-in glyphs. ***",
+            file=sys.stderr,
+        )
         substitute = dataclasses.replace(config.data, dataset="glyphs", split=None)
         name = config.name.replace("omniglot", "glyphs")
         config = dataclasses.replace(config, name=name, data=substitute)
@@ -115,6 +119,7 @@ def train(config, workdir, draw=None):
     strategy = runtime.setup(config.train)
     config, dataset, split = with_data(config)
     prepare_workdir(workdir, config, dataset, split)
+    write_hparams(workdir, config)
     names = split.train + (split.validation if config.train.train_on_validation else ())
     population = source.make(
         dataset.select(names),
@@ -134,7 +139,9 @@ def train(config, workdir, draw=None):
 def make_hooks(learner, config, held_out, draw):
     """Validation and pictures, on the validation classes."""
     if held_out.num_classes * (4 if config.data.test_rotations else 1) < config.train.way:
-        print(f"Nothing validates: {held_out.num_classes} validation classes, way {config.train.way}")
+        print(
+            f"Nothing validates: {held_out.num_classes} validation classes, way {config.train.way}"
+        )
         return loop.Hooks()
     population = test_population(config, held_out)
     sample = make_sampler(learner, config, population, "validation", protocols.BATCH, 0)
@@ -174,7 +181,9 @@ def measure(learner, config, sample, episodes):
     """Accuracies of one protocol run on the model's own kind of episode."""
     if learner.episode == "sequence":
         return protocols.sequence(learner, sample, episodes, config.train.shot)
-    return {f"{config.train.way}w{config.train.shot}s": protocols.few_shot(learner, sample, episodes)}
+    return {
+        f"{config.train.way}w{config.train.shot}s": protocols.few_shot(learner, sample, episodes)
+    }
 
 
 def prepare_workdir(workdir, config, dataset, split):
@@ -194,13 +203,13 @@ def prepare_workdir(workdir, config, dataset, split):
     }
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        if not path.is_file():
-            records.write(path, now)
-            return
     except OSError as error:
         raise UserError(
             f"--workdir={workdir} cannot be written ({error.strerror}); name another folder"
         ) from None
+    if not path.is_file():
+        records.write(path, now)
+        return
     before = read_json(path)
     differing = differences(before, now)
     if differing:
@@ -226,23 +235,12 @@ def differences(before, now):
     return found
 
 
-def read_json(path):
-    """A JSON file of a workdir.
-
-    Raises:
-      UserError: it is not there, or is no JSON.
-    """
-    try:
-        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} is not there; is this the folder of a run?") from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path} is not JSON ({error}); restore it or train anew") from None
-
-
 def read_config(workdir):
     """The `RunConfig` of a workdir."""
-    fields = read_json(pathlib.Path(workdir) / "config.json")
+    path = pathlib.Path(workdir) / "config.json"
+    if not path.is_file():
+        raise UserError(f"{path} is not there; is this the folder of a run?")
+    fields = read_json(path)
     return RunConfig.from_json(fields, models.find(fields["model"]).Options)
 
 

@@ -47,12 +47,12 @@ def export(workdir, output=None, checkpoint=None, record=None):
     """
     from oneshot_tf import experiment
     from oneshot_tf.evaluation import records
-    from oneshot_tf.options import dump
+    from oneshot_tf.files import dump, read_json
     from oneshot_tf.serving import card, signatures
 
     workdir = pathlib.Path(workdir)
     learner, config, trained = experiment.load(workdir, checkpoint)
-    stored = experiment.read_json(workdir / "config.json")
+    stored = read_json(workdir / "config.json")
     measured = find_record(workdir, record, config, trained)
 
     def write(folder):
@@ -127,7 +127,7 @@ def find_record(workdir, path, config, trained):
     Raises:
       UserError: `path` names a record of other weights.
     """
-    from oneshot_tf.experiment import read_json
+    from oneshot_tf.files import read_json
 
     def fits(record):
         same = record.get("config") == config.name and record.get("seed") == config.train.seed

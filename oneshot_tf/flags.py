@@ -108,10 +108,10 @@ def _check_model_flags(given, specific, classes):
         raise UserError(f"--model must be one of {', '.join(classes)}. Received: {model}")
     owned = {f.name for f in dataclasses.fields(classes[model])} if model else set()
     for name in sorted(specific - owned) if model else []:
-        owners = [m for m, cls in classes.items() if name in {f.name for f in dataclasses.fields(cls)}]
-        raise UserError(
-            f"--{name} is not a flag of {model}; it belongs to {', '.join(owners)}"
-        )
+        owners = [
+            m for m, cls in classes.items() if name in {f.name for f in dataclasses.fields(cls)}
+        ]
+        raise UserError(f"--{name} is not a flag of {model}; it belongs to {', '.join(owners)}")
 
 
 def _help(command, own, groups, classes, model):
@@ -124,7 +124,9 @@ def _help(command, own, groups, classes, model):
         lines += ["", f"--model={model}:", *_field_lines(classes[model])]
     elif classes:
         lines += ["", f"--model: one of {', '.join(classes)}; --model=NAME --help lists its flags"]
-    return "\n".join([*lines, "", "--flagfile=FILE reads flags from a file, one a line; later flags win"])
+    return "\n".join(
+        [*lines, "", "--flagfile=FILE reads flags from a file, one a line; later flags win"]
+    )
 
 
 def _field_lines(cls):

@@ -5,7 +5,6 @@ takes them as arguments. The same name means the same thing everywhere.
 """
 
 import dataclasses
-import json
 import types
 import typing
 
@@ -76,9 +75,13 @@ class DataOptions(Options):
     image_size: int = option(28, "height and width of a picture in pixels", low=4, high=512)
     channels: int = option(1, "1 for gray, 3 for colour", low=1, high=3)
     ink: str = option(
-        "auto", "which side of a gray picture is 1; auto looks at the border", choices=("auto", "dark", "light")
+        "auto",
+        "which side of a gray picture is 1; auto looks at the border",
+        choices=("auto", "dark", "light"),
     )
-    rotations: bool = option(True, "training: a class turned by 90, 180, 270 degrees is a new class")
+    rotations: bool = option(
+        True, "training: a class turned by 90, 180, 270 degrees is a new class"
+    )
     test_rotations: bool = option(False, "validation and test: rotated classes are classes as well")
     max_rotation: float = option(
         0.0, "turn each picture by up to this many degrees either way", low=0.0, high=180.0
@@ -100,10 +103,14 @@ class TrainOptions(Options):
     episodes: int = option(100_000, "how many episodes in all", low=1)
     batch_size: int = option(16, "episodes per update", low=1)
     way: int = option(5, "classes per episode", low=2)
-    shot: int = option(10, "pictures per class: presentations of a sequence, or support pictures", low=1)
+    shot: int = option(
+        10, "pictures per class: presentations of a sequence, or support pictures", low=1
+    )
     queries: int = option(5, "query pictures per class of a few-shot episode", low=1)
     counts: str = option(
-        "equal", "how often each class of a sequence is shown; random varies", choices=("equal", "random")
+        "equal",
+        "how often each class of a sequence is shown; random varies",
+        choices=("equal", "random"),
     )
     train_on_validation: bool = option(
         False, "train on the validation classes too, and evaluate the last checkpoint"
@@ -111,9 +118,12 @@ class TrainOptions(Options):
     optimizer: str = option(
         "adam", "adam, adamw, rmsprop or sgd", choices=("adam", "adamw", "rmsprop", "sgd")
     )
-    learning_rate: float = option(1e-3, "learning rate at the start", low=0.0, search=(3e-4, 1e-2, "log"))
+    learning_rate: float = option(
+        1e-3, "learning rate at the start", low=0.0, search=(3e-4, 1e-2, "log")
+    )
     schedule: str = option(
-        "constant", "constant, cosine (to zero at the last episode), or halve",
+        "constant",
+        "constant, cosine (to zero at the last episode), or halve",
         choices=("constant", "cosine", "halve"),
     )
     halve_every: int = option(320_000, "episodes between halvings of the schedule `halve`", low=1)
@@ -125,9 +135,15 @@ class TrainOptions(Options):
     validation_episodes: int = option(320, "episodes of a validation", low=1)
     save_every: int = option(10_000, "episodes between checkpoints", low=1)
     keep: int = option(3, "how many latest checkpoints to keep", low=1)
-    figures_every: int = option(20_000, "episodes between pictures in TensorBoard; 0 draws none", low=0)
-    replicas: int = option(1, "devices to train on; on a CPU, parts of the batch side by side", low=1)
-    precision: str = option("float32", "float32 or mixed_bfloat16", choices=("float32", "mixed_bfloat16"))
+    figures_every: int = option(
+        20_000, "episodes between pictures in TensorBoard; 0 draws none", low=0
+    )
+    replicas: int = option(
+        1, "devices to train on; on a CPU, parts of the batch side by side", low=1
+    )
+    precision: str = option(
+        "float32", "float32 or mixed_bfloat16", choices=("float32", "mixed_bfloat16")
+    )
     deterministic: bool = option(False, "ask TensorFlow for deterministic operations (GPU)")
 
 
@@ -136,15 +152,23 @@ class EvalOptions(Options):
     """How a trained model is tested."""
 
     protocol: str | None = option(
-        None, "sequence or few_shot (default: what the model trains on)", choices=("sequence", "few_shot")
+        None,
+        "sequence or few_shot (default: what the model trains on)",
+        choices=("sequence", "few_shot"),
     )
     eval_episodes: int = option(1000, "test episodes", low=2)
     eval_seed: int = option(0, "seed of the test episodes", low=0)
     eval_queries: int = option(15, "query pictures per class in the few-shot protocol", low=1)
     checkpoint: str | None = option(
-        None, "best or last (default: best, or last where all classes trained)", choices=("best", "last")
+        None,
+        "best or last (default: best, or last where all classes trained)",
+        choices=("best", "last"),
     )
-    part: str = option("test", "which classes: test, or validation to choose options", choices=("test", "validation"))
+    part: str = option(
+        "test",
+        "which classes: test, or validation to choose options",
+        choices=("test", "validation"),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,8 +211,3 @@ def from_fields(cls, fields):
             f"{cls.__name__} has no option {', '.join(unknown)}; the file is of another version"
         )
     return cls(**fields)
-
-
-def dump(value):
-    """JSON as it stands in every file of ours: two spaces, a newline at the end."""
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

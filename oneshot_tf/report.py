@@ -10,13 +10,14 @@ import pathlib
 from oneshot_tf import flags
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import figure_curves, figures, records, tables
+from oneshot_tf.files import read_json, write_text
 from oneshot_tf.training.logging import read_metrics
 
 OWN = {
     "results": (str, "the folder of the records (default: results)"),
     "runs": (str, "draw the training curves of these run folders, not those of results/curves"),
     "add_curve": (str, "keep the training curve of these run folders in results/curves"),
-    "output": (str, "where tables.md and figures/ go (default: the folder of the records)"),
+    "output": (str, "the folder of the figures (default: figures/ in that of the records)"),
     "readme": (str, "the file whose table is rewritten (default: README.md; nothing: none)"),
 }
 
@@ -25,7 +26,7 @@ def main(argv):
     """Prints the tables and writes tables, figures and the README's part."""
     parsed = flags.parse(argv, OWN, [])
     results = pathlib.Path(parsed.get("results", "results"))
-    output = pathlib.Path(parsed.get("output") or results)
+    output = pathlib.Path(parsed.get("output") or results / "figures")
     for folder in listed(parsed.get("add_curve")):
         curve = curve_of(folder)
         path = results / "curves" / f"{curve['config']}-seed{curve['seed']}.json"
@@ -33,12 +34,12 @@ def main(argv):
         print(f"curve: {path}")
     text = tables.text(tables.read_records(results))
     print(text)
-    write_text(output / "tables.md", text)
+    write_text(results / "tables.md", text)
     readme = pathlib.Path(parsed.get("readme", "README.md"))
     if parsed.get("readme") or readme.is_file():
         tables.replace(readme, text)
     runs = [curve_of(folder) for folder in listed(parsed.get("runs"))]
-    draw(by_config(runs or kept_curves(results / "curves")), output / "figures")
+    draw(by_config(runs or kept_curves(results / "curves")), output)
     return 0
 
 
@@ -50,7 +51,7 @@ def listed(value):
 def curve_of(folder):
     """The training curve of a run folder: {"config", "model", "seed", "commit", "points"}."""
     folder = pathlib.Path(folder)
-    config = tables.read_json(folder / "config.json")
+    config = read_json(folder / "config.json")
     if not (folder / "metrics.jsonl").is_file():
         raise UserError(f"{folder}/metrics.jsonl is not there; train first, or name another folder")
     return {
@@ -64,7 +65,7 @@ def curve_of(folder):
 
 def kept_curves(folder):
     """The curves in `results/curves`."""
-    found = [(path, tables.read_json(path)) for path in sorted(folder.glob("*.json"))]
+    found = [(path, read_json(path)) for path in sorted(folder.glob("*.json"))]
     for path, curve in found:
         if not isinstance(curve, dict) or not {"config", "seed", "points"} <= set(curve):
             raise UserError(f"{path} is no curve; --add_curve=RUN_FOLDER writes one")
@@ -89,19 +90,6 @@ def draw(curves, folder):
         print(f"figure: {path}")
     if missing:
         print(f"Left out of the figures, for want of a curve: {', '.join(missing)}")
-
-
-def write_text(path, text):
-    """Writes a text file: all of it or nothing."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".part")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be written ({error.strerror}); name another --output"
-        ) from None
 
 
 if __name__ == "__main__":

@@ -76,7 +76,9 @@ def measure_sequence(learner, config, population, parsed, options):
     if learner.episode != "sequence":
         raise UserError(f"{config.model} answers queries, no sequences; use --protocol=few_shot")
     if parsed.get("way") not in (None, config.train.way):
-        raise UserError(f"--way must be {config.train.way}, as trained. Received: {parsed.get('way')}")
+        raise UserError(
+            f"--way must be {config.train.way}, as trained. Received: {parsed.get('way')}"
+        )
     shot = parsed.get("shot") or config.train.shot
     sample = sequence.sampler(
         population,
@@ -94,13 +96,15 @@ def measure_sequence(learner, config, population, parsed, options):
 def measure_few_shot(learner, config, population, parsed, options):
     """Accuracy on queries, for one way and shot or the usual four (as far as the model goes)."""
     way, shot = parsed.get("way"), parsed.get("shot")
-    settings = [
-        s for s in SETTINGS if (way in (None, s[0])) and (shot in (None, s[1]))
-    ] or [(way or config.train.way, shot or 1)]
+    settings = [s for s in SETTINGS if (way in (None, s[0])) and (shot in (None, s[1]))] or [
+        (way or config.train.way, shot or 1)
+    ]
     if learner.episode == "sequence":
         settings = [s for s in settings if s[0] <= config.train.way]
         if not settings:
-            raise UserError(f"--way must be at most {config.train.way}, as trained. Received: {way}")
+            raise UserError(
+                f"--way must be at most {config.train.way}, as trained. Received: {way}"
+            )
     accuracy = {}
     for way, shot in settings:
         sample = few_shot.sampler(

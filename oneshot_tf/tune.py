@@ -5,7 +5,6 @@ run with a workdir of its own, judged on validation classes. Run again, the sear
 """
 
 import dataclasses
-import json
 import pathlib
 
 import keras_tuner
@@ -13,6 +12,7 @@ import keras_tuner
 from oneshot_tf import experiment, flags
 from oneshot_tf.commands import config_name, model_options
 from oneshot_tf.errors import UserError
+from oneshot_tf.files import dump, write_text
 from oneshot_tf.options import DataOptions, TrainOptions, field_type
 from oneshot_tf.training.logging import read_metrics
 
@@ -66,7 +66,10 @@ def spaces(config, only=None):
     for options in (config.options, config.train):
         for field in dataclasses.fields(options):
             if field.metadata["search"] is not None:
-                found[field.name] = (field_type(type(options), field.name), field.metadata["search"])
+                found[field.name] = (
+                    field_type(type(options), field.name),
+                    field.metadata["search"],
+                )
     missing = sorted(set(only or ()) - set(found))
     if missing:
         raise UserError(
@@ -169,7 +172,7 @@ def report(tuner, searched, folder):
     ]
     if not rows:
         raise UserError(f"No trial of {folder} finished; its runs say why")
-    (folder / "trials.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    write_text(folder / "trials.json", dump(rows))
     for row in rows:
         print(f"{row['accuracy']:7.2f} %  " + " ".join(f"{k}={row[k]}" for k in searched))
     print("best: " + " ".join(f"--{name}={rows[0][name]}" for name in searched))

@@ -14,7 +14,8 @@ from tensorflow.python.framework.tensor_util import MakeNdarray
 from oneshot_tf import report
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import figure_curves, tables
-from oneshot_tf.options import DataOptions, RunConfig, TrainOptions, dump
+from oneshot_tf.files import dump
+from oneshot_tf.options import DataOptions, RunConfig, TrainOptions
 from oneshot_tf.training.logging import Log, write_hparams
 
 FLMN, MANN = "flmn_omniglot_1_paper", "mann_1head_omniglot_1"
@@ -60,6 +61,7 @@ def project(tmp_path, monkeypatch):
         "protocol": {"kind": "sequence", "part": "test"},
         "accuracy": {"2": {"mean": 82.345, "ci95": 1.0}},
         "paper": {"2": 85.6},
+        "train": {"episodes": 100_000},
     }
     (results / "one.json").write_text(dump(record))
     (tmp_path / "README.md").write_text(f"# T\n{tables.BEGIN}\n{tables.END}\nend\n")
@@ -92,8 +94,8 @@ def test_report_end_to_end(project, make_run, capsys):
 def test_figures_from_run_folders(project, make_run):
     folder = make_run("mann_1head_omniglot_2")
     report.main(["report", f"--runs={folder}", "--output=elsewhere"])
-    assert (project / "elsewhere" / "figures" / "flmn_figure_4.png").is_file()
-    assert (project / "elsewhere" / "tables.md").is_file()
+    assert (project / "elsewhere" / "flmn_figure_4.png").is_file()
+    assert (project / "results" / "tables.md").is_file()
     assert not (project / "results" / "curves").exists()
 
 

@@ -28,6 +28,8 @@ def load(options):
       UserError: unknown name, or the pictures are not there.
     """
     if options.dataset not in DATASETS:
-        raise UserError(f"--dataset must be one of {', '.join(DATASETS)}. Received: {options.dataset}")
+        raise UserError(
+            f"--dataset must be one of {', '.join(DATASETS)}. Received: {options.dataset}"
+        )
     module, _, function = DATASETS[options.dataset].partition(":")
     return getattr(importlib.import_module(module), function)(data_dir(options), options)

@@ -4,13 +4,13 @@ import hashlib
 import os
 import pathlib
 import sys
-import tempfile
 import zipfile
 
 import numpy as np
 import platformdirs
 
 from oneshot_tf.data.dataset import Dataset
+from oneshot_tf.files import replacing
 
 _VERSION = 1  # raise it when the preparation of pictures changes
 
@@ -66,18 +66,10 @@ def _read(path, name):
 
 
 def _write(path, dataset):
-    """Writes to a temporary file and renames: a reader sees all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(
-                file,
-                images=dataset.images,
-                offsets=dataset.offsets,
-                class_names=np.array(dataset.class_names),
-            )
-        os.replace(temporary, path)
-    except BaseException:
-        pathlib.Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path, "wb") as file:
+        np.savez(
+            file,
+            images=dataset.images,
+            offsets=dataset.offsets,
+            class_names=np.array(dataset.class_names),
+        )

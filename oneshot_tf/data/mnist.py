@@ -54,7 +54,7 @@ def _load(name, data_dir, options, per_class):
 
     def build():
         images, labels = read_idx(files[0], 3), read_idx(files[1], 1)
-        if len(images) != len(labels) or not 0 < len(labels) or labels.max() > 9:
+        if len(images) != len(labels) or not len(labels) > 0 or labels.max() > 9:
             raise UserError(
                 f"{files[0]} and {files[1].name} must hold as many images as labels 0 to 9; found "
                 f"{len(images)} and {len(labels)}; delete both and get them again"

@@ -111,9 +111,7 @@ def derive(name, class_names, background):
     alphabet = {c: c.split("/")[0] for c in class_names}
     if name == "vinyals":
         validation = [c for c in class_names if alphabet[c] in _VINYALS_VALIDATION]
-        test = [
-            c for c in class_names if alphabet[c] in _VINYALS_TEST or c in _VINYALS_TEST_TOO
-        ]
+        test = [c for c in class_names if alphabet[c] in _VINYALS_TEST or c in _VINYALS_TEST_TOO]
     elif name == "background":
         # Lake's parts; the last five background alphabets by name validate.
         held_out = sorted(background)[-5:]

@@ -86,7 +86,7 @@ def _panels(count, title):
 def _draw_accuracy(runs, number, experiment):
     """One panel a model, a line a presentation."""
     varied = "turned and shifted" if experiment == "II" else "not augmented"
-    title = f"After [FLMN], figure {number}: training accuracy, experiment {experiment} ({varied})"
+    title = f"After [FLMN], figure {number}\ntraining accuracy, experiment {experiment} ({varied})"
     figure, panels = _panels(len(runs), title)
     for axes, (name, seeds) in zip(panels, runs.items(), strict=True):
         for presentation, colour in SHOWN.items():
@@ -109,7 +109,7 @@ def _draw_accuracy(runs, number, experiment):
 
 def _draw_losses(losses):
     """One panel an experiment, a line a model."""
-    figure, panels = _panels(len(losses), "After [FLMN], figure 5: training loss")
+    figure, panels = _panels(len(losses), "After [FLMN], figure 5\ntraining loss")
     for axes, (experiment, runs) in zip(panels, losses.items(), strict=True):
         for name, seeds in runs.items():
             _line(axes, seeds, lambda p: p["loss"], MODELS[name], f"{name} ({_seeds(seeds)})")

@@ -20,11 +20,13 @@ def first_writes(write):
 
     Returns:
       int [N]: the first step with at least half of the row's largest weight, or T where that is
-      less than a twentieth of the largest of all (a trace of a soft write, not a write).
+      less than a twentieth of the largest of all, or than twice a write that is the same
+      everywhere (a trace of a soft write, not a write).
     """
     most = write.max(axis=0)
     first = (write >= 0.5 * most).argmax(axis=0)
-    return np.where(most >= 0.05 * max(write.max(), 1e-12), first, len(write))
+    least = max(0.05 * write.max(), 2.0 / write.shape[1])
+    return np.where(most >= least, first, len(write))
 
 
 def owners(write, labels, classes):

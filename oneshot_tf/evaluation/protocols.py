@@ -52,9 +52,7 @@ def few_shot(learner, sample, episodes):
 
 
 def _collect(answer, episodes):
-    parts = [
-        answer(tf.constant(b * BATCH, tf.int64)) for b in range(math.ceil(episodes / BATCH))
-    ]
+    parts = [answer(tf.constant(b * BATCH, tf.int64)) for b in range(math.ceil(episodes / BATCH))]
     return (np.concatenate([part[i].numpy() for part in parts])[:episodes] for i in (0, 1))
 
 

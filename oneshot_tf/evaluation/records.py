@@ -6,13 +6,11 @@ import os
 import pathlib
 import platform
 import subprocess
-import tempfile
 
 import tensorflow as tf
 
-from oneshot_tf import __version__
+from oneshot_tf import __version__, files
 from oneshot_tf.evaluation import papers
-from oneshot_tf.options import dump
 
 
 def make(config, dataset, split, protocol, accuracy, learner, trained):
@@ -36,7 +34,7 @@ def make(config, dataset, split, protocol, accuracy, learner, trained):
         "protocol": protocol,
         "accuracy": accuracy,
         "paper": papers.row(config.name, dataset, config.data.dataset),
-        "parameters": learner.count_params(),
+        "parameters": sum(int(tf.size(w)) for w in learner.trainable_variables),
         "train": {
             **trained,
             "dataset": config.data.dataset,
@@ -56,12 +54,7 @@ def make(config, dataset, split, protocol, accuracy, learner, trained):
 
 def write(path, record):
     """Writes a record: all of it or nothing."""
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(dump(record))
-    os.replace(temporary, path)
+    files.write_text(path, files.dump(record))
 
 
 def machine():

@@ -5,26 +5,14 @@ import pathlib
 import statistics
 
 from oneshot_tf.errors import UserError
+from oneshot_tf.files import read_json, write_text
 
 PRESENTATIONS = ("1", "2", "3", "4", "5", "10")  # the columns of the papers' tables
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 # what makes two tests the same protocol; the number and seed of the episodes only say how sure
 PROTOCOL = ("kind", "part", "way", "shot", "queries", "test_rotations", "augment_test", "bn")
-NEEDED = ("model", "config", "seed", "dataset", "protocol", "accuracy", "paper")
-
-
-def read_json(path):
-    """The content of a JSON file.
-
-    Raises:
-      UserError: it is not there, or is no JSON.
-    """
-    try:
-        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise UserError(f"{path} is not JSON ({error}); restore or delete it") from None
+NEEDED = ("model", "config", "seed", "dataset", "protocol", "accuracy", "paper", "train")
+HEAD = ["config", "tested on", "seeds", "episodes"]
 
 
 def read_records(folder):
@@ -92,6 +80,12 @@ def cell(members, key):
     return mean_and_spread(values) if len(values) == len(members) else ""
 
 
+def episodes(members):
+    """How long a group was trained: "100,000", or from the fewest to the most."""
+    counts = sorted({record["train"]["episodes"] for record in members})
+    return " to ".join(f"{count:,}" for count in dict.fromkeys([counts[0], counts[-1]]))
+
+
 def rows(groups, keys):
     """Two lines of cells for each group: ours, and the paper's where there is one."""
     lines = []
@@ -99,12 +93,12 @@ def rows(groups, keys):
         first = members[0]
         name = f"`{first['config']}`{_note(first['protocol'])}"
         ours = [cell(members, key) for key in keys]
-        lines.append([name, first["dataset"], str(len(members)), *ours])
+        lines.append([name, first["dataset"], str(len(members)), episodes(members), *ours])
         if first["paper"] and any(key in first["paper"] for key in keys):
             theirs = [
                 f"*{first['paper'][key]:.1f}*" if key in first["paper"] else "" for key in keys
             ]
-            lines.append(["*the paper's*", "", "", *theirs])
+            lines.append(["*the paper's*", "", "", "", *theirs])
     return lines
 
 
@@ -132,7 +126,7 @@ def sequence_table(groups):
     chosen = [g for g in groups if g[0]["protocol"]["kind"] == "sequence"]
     if not chosen:
         return None
-    return markdown(["config", "tested on", "seeds", *PRESENTATIONS], rows(chosen, PRESENTATIONS))
+    return markdown([*HEAD, *PRESENTATIONS], rows(chosen, PRESENTATIONS))
 
 
 def few_shot_table(groups):
@@ -142,7 +136,7 @@ def few_shot_table(groups):
         return None
     keys = sorted({k for g in chosen for r in g for k in r["accuracy"]}, key=_way_and_shot)
     words = ["{}-way {}-shot".format(*_way_and_shot(key)) for key in keys]
-    return markdown(["config", "tested on", "seeds", *words], rows(chosen, keys))
+    return markdown([*HEAD, *words], rows(chosen, keys))
 
 
 def _way_and_shot(key):
@@ -154,7 +148,10 @@ def _way_and_shot(key):
 def text(records):
     """All tables, with what has to be known to read them."""
     groups = group(records)
-    parts = ["Accuracy in %: mean ± standard deviation over training seeds."]
+    parts = [
+        "Accuracy in %: mean ± standard deviation over training seeds; "
+        "episodes: those that the tested checkpoint was trained on."
+    ]
     sequence, few_shot = sequence_table(groups), few_shot_table(groups)
     if sequence:
         parts += ["Sequences, by how often the class has been shown:", sequence]
@@ -184,6 +181,4 @@ def replace(path, content):
     head, rest = before.split(BEGIN)
     after = f"{head}{BEGIN}\n{content}{END}{rest.split(END)[1]}"
     if after != before:
-        temporary = path.with_name(path.name + ".part")
-        temporary.write_text(after, encoding="utf-8")
-        temporary.replace(path)
+        write_text(path, after)

@@ -39,9 +39,16 @@ class ConvEncoder(keras.layers.Layer):
         for block in range(blocks):
             layers += [
                 keras.layers.Conv2D(
-                    channels, 3, padding="same", use_bias=False, dtype=precision, name=f"conv_{block}"
+                    channels,
+                    3,
+                    padding="same",
+                    use_bias=False,
+                    dtype=precision,
+                    name=f"conv_{block}",
                 ),
-                keras.layers.BatchNormalization(momentum=0.98, dtype=precision, name=f"norm_{block}"),
+                keras.layers.BatchNormalization(
+                    momentum=0.98, dtype=precision, name=f"norm_{block}"
+                ),
                 keras.layers.ReLU(dtype=precision),
                 keras.layers.MaxPool2D(2, padding="same", dtype=precision),
             ]
@@ -62,7 +69,9 @@ class ConvEncoder(keras.layers.Layer):
 
     def flops(self):
         """Operations of the convolutions for one picture."""
-        convolutions = [layer for layer in self.stack.layers if isinstance(layer, keras.layers.Conv2D)]
+        convolutions = [
+            layer for layer in self.stack.layers if isinstance(layer, keras.layers.Conv2D)
+        ]
         return sum(
             2.0 * tf.reduce_prod(layer.kernel.shape).numpy() * layer.output_shape[1] ** 2
             for layer in convolutions

@@ -27,7 +27,9 @@ class MemoryCell(keras.layers.Layer):
     def build(self, input_shape):
         """input_shape: [T, B, D]."""
         width, bias = self.controller.width, self.controller.initial_bias()
-        self.kernel = self.add_weight("kernel", [input_shape[-1], width], initializer="glorot_uniform")
+        self.kernel = self.add_weight(
+            "kernel", [input_shape[-1], width], initializer="glorot_uniform"
+        )
         self.bias = self.add_weight("bias", [width], initializer=lambda *_, **__: bias)
         rows = self.read_width + self.controller.units * self.controller.recurrent
         initializer = "orthogonal" if self.controller.recurrent else "glorot_uniform"

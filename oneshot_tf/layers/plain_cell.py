@@ -2,8 +2,6 @@
 
 import typing
 
-import tensorflow as tf
-
 from oneshot_tf.layers.memory_cell import MemoryCell
 
 

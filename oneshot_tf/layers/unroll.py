@@ -69,9 +69,7 @@ def _with_deferred_gradient(cell, projected, state, mask, loop):
         def gradient(*upstream, variables=None):
             variables = list(variables or [])
             sources = [projected, *flat, *variables]
-            found = tape.gradient(
-                results, sources, list(upstream), unconnected_gradients="zero"
-            )
+            found = tape.gradient(results, sources, list(upstream), unconnected_gradients="zero")
             d_projected, d_state = found[0], found[1 : 1 + len(flat)]
             d_kernel = tf.matmul(
                 tf.reshape(recurrent, [-1, kernel.shape[0]]),

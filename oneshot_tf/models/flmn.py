@@ -12,26 +12,43 @@ class FLMNOptions(SequenceOptions):
     """Where the paper and the default differ, the help says which value is the paper's."""
 
     controller: str = option(
-        "mlp", "lstm (paper), or mlp: with features to look up by, nothing else need be remembered",
+        "mlp",
+        "lstm (paper), or mlp: with features to look up by, nothing else need be remembered",
         choices=("lstm", "mlp"),
     )
     encoder: str = option(
-        "conv", "flat: pixels as they are (paper); conv: a small convolutional network",
-        choices=("flat", "conv"), search=["flat", "conv"],
+        "conv",
+        "flat: pixels as they are (paper); conv: a small convolutional network",
+        choices=("flat", "conv"),
+        search=["flat", "conv"],
     )
-    encoder_channels: int = option(32, "channels of each block of the conv encoder", low=1, search=[16, 32, 64])
+    encoder_channels: int = option(
+        32, "channels of each block of the conv encoder", low=1, search=[16, 32, 64]
+    )
     encoder_blocks: int = option(3, "blocks of the conv encoder", low=1, high=5, search=[2, 3])
-    rows: int = option(64, "rows of each memory, N (paper: half of MANN's 128)", low=1, search=[64, 128])
+    rows: int = option(
+        64, "rows of each memory, N (paper: half of MANN's 128)", low=1, search=[64, 128]
+    )
     width: int = option(40, "width of a row, M (paper: 40)", low=1, search=[20, 40, 80])
     usage_decay: float = option(0.95, "decay of usage, gamma", low=0.0, high=0.9999)
     write_gate: str = option(
-        "step", "one gate a step, or one learned scalar (paper)", choices=("scalar", "step"),
+        "step",
+        "one gate a step, or one learned scalar (paper)",
+        choices=("scalar", "step"),
         search=["scalar", "step"],
     )
-    key_strength: bool = option(True, "sharpen the softmax of reading by a learned strength (paper: false)")
-    initial_strength: float = option(6.0, "key strength at the start", low=1.01, search=(2.0, 16.0, "log"))
-    read_after_write: bool = option(True, "read the memory after the write of the step (paper: true)")
-    erase_label: bool = option(True, "clear a label row when its feature row is reused (paper: false)")
+    key_strength: bool = option(
+        True, "sharpen the softmax of reading by a learned strength (paper: false)"
+    )
+    initial_strength: float = option(
+        6.0, "key strength at the start", low=1.01, search=(2.0, 16.0, "log")
+    )
+    read_after_write: bool = option(
+        True, "read the memory after the write of the step (paper: true)"
+    )
+    erase_label: bool = option(
+        True, "clear a label row when its feature row is reused (paper: false)"
+    )
 
 
 class FLMN(SequenceLearner):

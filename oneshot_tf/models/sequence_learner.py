@@ -25,19 +25,28 @@ class SequenceOptions(Options):
     """Options of every sequence learner."""
 
     label_encoding: str = option(
-        "one_hot", "labels as one-hot vectors, or as strings of 5 characters out of 5 (MANN)",
+        "one_hot",
+        "labels as one-hot vectors, or as strings of 5 characters out of 5 (MANN)",
         choices=("one_hot", "string"),
     )
     encoder: str = option(
-        "flat", "flat: pixels as they are (the papers); conv: a small convolutional network",
-        choices=("flat", "conv"), search=["flat", "conv"],
+        "flat",
+        "flat: pixels as they are (the papers); conv: a small convolutional network",
+        choices=("flat", "conv"),
+        search=["flat", "conv"],
     )
-    encoder_channels: int = option(16, "channels of each block of the conv encoder", low=1, search=[8, 16, 32])
+    encoder_channels: int = option(
+        16, "channels of each block of the conv encoder", low=1, search=[8, 16, 32]
+    )
     encoder_blocks: int = option(2, "blocks of the conv encoder", low=1, high=5, search=[2, 3])
-    controller: str = option("lstm", "lstm (the papers) or mlp, feed-forward", choices=("lstm", "mlp"))
+    controller: str = option(
+        "lstm", "lstm (the papers) or mlp, feed-forward", choices=("lstm", "mlp")
+    )
     hidden_size: int = option(200, "units of the controller", low=1, search=[100, 200, 300])
     execution: str = option(
-        "auto", "while, unrolled, xla, or auto: the fastest here", choices=("auto", "while", "unrolled", "xla")
+        "auto",
+        "while, unrolled, xla, or auto: the fastest here",
+        choices=("auto", "while", "unrolled", "xla"),
     )
 
 
@@ -62,6 +71,8 @@ class SequenceLearner(Learner):
         self.classifier = keras.layers.Dense(outputs, name="classifier")
         self.label_width = outputs
         self._jitted = tf.function(self._loss_and_gradients, jit_compile=True)
+        self._traced_loss = tf.function(self._compiled_loss)
+        self._graph_loss = tf.function(self._compiled_loss)
         self.build_weights()
 
     def make_cell(self, options):
@@ -145,7 +156,7 @@ class SequenceLearner(Learner):
         logits, _ = self.run(query, last, state=state, deferred=False)
         return tf.reshape(logits, [tf.shape(labels)[0], queries, self.label_width])
 
-    def loss(self, logits, labels):
+    def sequence_loss(self, logits, labels):
         """[MANN] Eq. 3; for strings the sum over characters."""
         if not self.strings:
             return losses.cross_entropy(logits, labels)
@@ -177,10 +188,12 @@ class SequenceLearner(Learner):
         embedded = self.encode_images(episode.inputs, True)
         previous = previous_labels(episode.labels)
         if self.xla:
-            loss, logits = self._compiled_loss(embedded, previous, episode.labels)
+            # an eager tape would record what is inside the compiled part a second time
+            compiled = self._graph_loss if tf.executing_eagerly() else self._compiled_loss
+            loss, logits = compiled(embedded, previous, episode.labels)
         else:
             logits, _ = self.run(embedded, previous)
-            loss = self.loss(logits, episode.labels)
+            loss = self.sequence_loss(logits, episode.labels)
         right, shown = losses.accuracy_by_presentation(
             self.predict_labels(logits) == episode.labels,
             episode.presentations,
@@ -235,7 +248,7 @@ class SequenceLearner(Learner):
         with tf.GradientTape() as tape:
             tape.watch(embedded)
             logits, _ = self.run(embedded, previous)
-            loss = self.loss(logits, labels)
+            loss = self.sequence_loss(logits, labels)
         gradients = tape.gradient(loss, [embedded, *self.loop_weights])
         return loss, logits, gradients[0], gradients[1:]
 

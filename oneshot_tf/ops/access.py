@@ -42,9 +42,7 @@ def add(memory, weights, vectors):
       weights: [B, H, N].
       vectors: [B, H, M].
     """
-    shapes.check(
-        memory=(memory, "B N M"), weights=(weights, "B H N"), vectors=(vectors, "B H M")
-    )
+    shapes.check(memory=(memory, "B N M"), weights=(weights, "B H N"), vectors=(vectors, "B H M"))
     if weights.shape[1] == 1:
         return memory + weights[:, 0, :, None] * vectors[:, 0, None, :]
     return memory + tf.matmul(weights, vectors, transpose_a=True)
@@ -58,8 +56,6 @@ def erase(memory, weights, vectors):
       weights: [B, H, N].
       vectors: [B, H, M] in (0, 1).
     """
-    shapes.check(
-        memory=(memory, "B N M"), weights=(weights, "B H N"), vectors=(vectors, "B H M")
-    )
+    shapes.check(memory=(memory, "B N M"), weights=(weights, "B H N"), vectors=(vectors, "B H M"))
     kept = 1.0 - weights[:, :, :, None] * vectors[:, :, None, :]
     return memory * tf.reduce_prod(kept, axis=1)

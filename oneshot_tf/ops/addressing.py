@@ -8,7 +8,9 @@ import tensorflow as tf
 
 from oneshot_tf.ops import shapes
 
-_EPSILON = 1e-12  # under the root of a squared norm: an all-zero row has cosine 0 and a finite gradient
+_EPSILON = (
+    1e-12  # under the root of a squared norm: an all-zero row has cosine 0 and a finite gradient
+)
 
 
 def cosine(keys, memory):
@@ -104,9 +106,7 @@ def lrua_write_weights(gate, read_weights, least_used_rows):
     Returns:
       [B, H, N], rows sum to 1.
     """
-    shapes.check(
-        read_weights=(read_weights, "B H N"), least_used_rows=(least_used_rows, "B H N")
-    )
+    shapes.check(read_weights=(read_weights, "B H N"), least_used_rows=(least_used_rows, "B H N"))
     gate = gate[:, :, None]
     return gate * read_weights + (1.0 - gate) * least_used_rows
 

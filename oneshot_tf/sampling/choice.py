@@ -123,6 +123,4 @@ def choose(noise, people, way, per_class, num_labels):
     drawing_noise = tf.reshape(drawing_noise, [-1, way, people.max_size])
     there = tf.range(people.max_size) < size[..., None]
     picked = tf.math.top_k(tf.where(there, drawing_noise, -1.0), per_class).indices
-    return Choice(
-        drawings=first[..., None] + picked, turns=classes // base_classes, labels=labels
-    )
+    return Choice(drawings=first[..., None] + picked, turns=classes // base_classes, labels=labels)

@@ -5,8 +5,6 @@ import dataclasses
 import json
 import sys
 
-from oneshot_tf.options import TrainOptions
-
 CITATIONS = {
     "flmn": 'Mureja, Park and Yoo, "Meta-Learning via Feature-Label Memory Network", 2017',
     "mann": 'Santoro, Bartunov, Botvinick, Wierstra and Lillicrap, "One-shot Learning with '
@@ -23,19 +21,19 @@ LICENCES = {
 }
 ARGUMENTS = {
     "classify": (
-        "`support_images` float32 [B, S, {image}], `support_labels` int32 [B, S] (-1: padding), "
+        "`support_images` float32 [B, S, {image}], `support_labels` int64 [B, S] (-1: padding), "
         "`query_images` float32 [B, Q, {image}]",
-        "`probabilities` float32 [B, Q, way], way = largest label + 1; `labels` int32 [B, Q]",
+        "`probabilities` float32 [B, Q, way], way = largest label + 1; `labels` int64 [B, Q]",
     ),
     "classify_encoded": (
-        "`support_bytes` string [S], `support_labels` int32 [S], `query_bytes` string [Q]: PNG or "
+        "`support_bytes` string [S], `support_labels` int64 [S], `query_bytes` string [Q]: PNG or "
         "JPEG files",
-        "the same for one episode, B = 1",
+        "the same for one episode, without B",
     ),
     "sequence": (
-        "`images` float32 [B, T, {image}], `labels` int32 [B, T]: the label of step t is shown to "
+        "`images` float32 [B, T, {image}], `labels` int64 [B, T]: the label of step t is shown to "
         "the model at t + 1; -1 is unknown",
-        "`probabilities` float32 [B, T, {outputs}], `labels` int32 [B, T]",
+        "`probabilities` float32 [B, T, {outputs}], `labels` int64 [B, T]",
     ),
     "embed": ("`images` float32 [N, {image}]", "`embeddings` float32 [N, D]"),
 }
@@ -260,4 +258,4 @@ def _image(learner):
 
 
 def _outputs(learner):
-    return str(learner.way) if learner.num_labels == learner.way else "5 characters, 5 of each"
+    return str(learner.way) if learner.num_labels == learner.way else "5, 5"

@@ -76,98 +76,74 @@ def _use_loop(learner):
 
 
 def _classify(learner):
-    pictures = [None, None, *learner.image_shape]
+    def classify(support_images, support_labels, query_images):
+        support = _checked(support_images, learner, "support_images")
+        query = _checked(query_images, learner, "query_images")
+        labels = _checked_support_labels(support_labels, support, learner)
+        same = _require(
+            tf.shape(query)[0] == tf.shape(support)[0],
+            "`query_images` must have as many episodes as `support_images`. Received shapes:",
+            tf.shape(query),
+            tf.shape(support),
+        )
+        with tf.control_dependencies([same]):
+            return _answer(learner, support, labels, tf.identity(query))
 
-    @tf.function(
+    pictures = [None, None, *learner.image_shape]
+    return tf.function(
+        classify,
         input_signature=[
             tf.TensorSpec(pictures, tf.float32, "support_images"),
             tf.TensorSpec([None, None], tf.int64, "support_labels"),
             tf.TensorSpec(pictures, tf.float32, "query_images"),
-        ]
+        ],
     )
-    def classify(support_images, support_labels, query_images):
-        support = _checked(support_images, learner, "support_images")
-        query = _checked(query_images, learner, "query_images")
-        labels = _checked_labels(support_labels, support, most_classes(learner), "support_labels")
-        checks = [
-            _require(
-                tf.reduce_all(tf.reduce_any(labels >= 0, axis=1)),
-                "`support_labels` must have a label of 0 or more in every episode. Received:",
-                labels,
-            ),
-            _require(
-                tf.shape(query)[0] == tf.shape(support)[0],
-                "`query_images` must have as many episodes as `support_images`. Received:",
-                tf.shape(query)[0],
-                tf.shape(support)[0],
-            ),
-        ]
-        with tf.control_dependencies(checks):
-            return _answer(learner, tf.identity(support), tf.identity(labels), tf.identity(query))
-
-    return classify
 
 
 def _classify_encoded(learner, ink):
-    size, _, channels = learner.image_shape
+    def classify_encoded(support_bytes, support_labels, query_bytes):
+        labels = _checked_support_labels(support_labels, support_bytes, learner)
+        some = _require(tf.size(query_bytes) > 0, "`query_bytes` must have at least one picture")
+        with tf.control_dependencies([labels, some]):
+            support = decode_all(tf.identity(support_bytes), learner.image_shape, ink)
+            query = decode_all(tf.identity(query_bytes), learner.image_shape, ink)
+        answer = _answer(learner, support[None], labels[None], query[None])
+        return {name: tensor[0] for name, tensor in answer.items()}
 
-    @tf.function(
+    return tf.function(
+        classify_encoded,
         input_signature=[
             tf.TensorSpec([None], tf.string, "support_bytes"),
             tf.TensorSpec([None], tf.int64, "support_labels"),
             tf.TensorSpec([None], tf.string, "query_bytes"),
-        ]
+        ],
     )
-    def classify_encoded(support_bytes, support_labels, query_bytes):
-        count = tf.size(support_bytes)
-        labels = _checked_labels(
-            support_labels, support_bytes, most_classes(learner), "support_labels"
-        )
-        checks = [
-            _require(
-                tf.reduce_any(labels >= 0),
-                "`support_labels` must have a label of 0 or more. Received:",
-                labels,
-            ),
-            _require(
-                count * tf.size(query_bytes) > 0, "There must be a support and a query picture"
-            ),
-        ]
-        with tf.control_dependencies(checks):
-            support = decode_all(tf.identity(support_bytes), size, channels, ink)
-            query = decode_all(tf.identity(query_bytes), size, channels, ink)
-        answer = _answer(learner, support[None], tf.identity(labels)[None], query[None])
-        return {name: tensor[0] for name, tensor in answer.items()}
-
-    return classify_encoded
 
 
 def _sequence(learner):
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None, None, *learner.image_shape], tf.float32, "images"),
-            tf.TensorSpec([None, None], tf.int64, "labels"),
-        ]
-    )
     def sequence(images, labels):
         images = _checked(images, learner, "images")
         labels = tf.cast(_checked_labels(labels, images, learner.num_labels, "labels"), tf.int32)
         logits = learner(SequenceEpisode(images, labels, tf.zeros_like(labels)), training=False)
-        labels = tf.cast(learner.predict_labels(logits), tf.int64)
-        return {"probabilities": _softmax(learner, logits), "labels": labels}
+        answers = tf.cast(learner.predict_labels(logits), tf.int64)
+        return {"probabilities": _softmax(learner, logits), "labels": answers}
 
-    return sequence
+    return tf.function(
+        sequence,
+        input_signature=[
+            tf.TensorSpec([None, None, *learner.image_shape], tf.float32, "images"),
+            tf.TensorSpec([None, None], tf.int64, "labels"),
+        ],
+    )
 
 
 def _embed(learner):
-    @tf.function(
-        input_signature=[tf.TensorSpec([None, *learner.image_shape], tf.float32, "images")]
-    )
     def embed(images):
         embedded = learner.embed(_checked(images, learner, "images"))
         return {"embeddings": tf.cast(embedded, tf.float32)}
 
-    return embed
+    spec = tf.TensorSpec([None, *learner.image_shape], tf.float32, "images")
+    return tf.function(embed, input_signature=[spec])
 
 
 def _answer(learner, support, labels, query):
@@ -233,48 +209,88 @@ def _checked(images, learner, name):
 
 def _checked_labels(labels, pictures, limit, name):
     """The labels themselves, once there is one in [-1, limit) for each picture."""
-    rank = labels.shape.rank
     static = labels.shape
     labels = tf.raw_ops.PlaceholderWithDefault(input=labels, shape=tf.TensorShape(None))
     sizes = tf.shape(labels)
-    one_each = tf.cond(
-        tf.rank(labels) == rank,
-        lambda: tf.reduce_all(sizes == tf.shape(pictures)[:rank]),
-        lambda: False,
+    expected = tf.shape(pictures)[: static.rank]
+    right_shape = _require(
+        (tf.rank(labels) == static.rank)
+        & (tf.reduce_prod(sizes) == tf.reduce_prod(expected))
+        & (sizes[0] == expected[0]),
+        f"`{name}` must have one label for each picture. Received shape, and expected:",
+        sizes,
+        expected,
     )
-    checks = [
-        _require(
-            one_each, f"`{name}` must have one label for each picture. Received shape:", sizes
-        ),
-        _require(
-            tf.reduce_all((labels >= -1) & (labels < limit)),
-            f"`{name}` must be -1 (padding) or 0 to {limit - 1}: the model tells {limit} classes "
-            "apart. Received, from and to:",
-            tf.reduce_min(labels),
-            tf.reduce_max(labels),
-        ),
-    ]
-    with tf.control_dependencies(checks):
+    in_range = _require(
+        tf.reduce_all((labels >= -1) & (labels < limit)),
+        f"`{name}` must be -1 (padding) or 0 to {limit - 1}: the model tells {limit} classes "
+        "apart. Received, from and to:",
+        tf.reduce_min(labels),
+        tf.reduce_max(labels),
+    )
+    with tf.control_dependencies([right_shape, in_range]):
         return tf.ensure_shape(tf.identity(labels), static)
 
 
-def decode_all(contents, size, channels, ink):
+def _checked_support_labels(labels, pictures, learner):
+    labels = _checked_labels(labels, pictures, most_classes(learner), "support_labels")
+    some = _require(
+        tf.reduce_all(tf.reduce_any(labels >= 0, axis=-1)),
+        "`support_labels` must have a label of 0 or more in every episode. Received:",
+        labels,
+    )
+    with tf.control_dependencies([some]):
+        return tf.identity(labels)
+
+
+def decode_all(contents, shape, ink):
     """What `data/pictures.py` does with Pillow, in the graph.
 
     The two agree to a gray level or two on PNG; JPEG decoders differ by a few more. A picture is
-    not turned as its EXIF says, and more than 8 bits become 8.
+    not turned as its EXIF says.
 
     Args:
       contents: string [n], files in PNG or JPEG.
-      size: height and width to give.
-      channels: 1 for gray with ink 1, 3 for RGB.
+      shape: (H, W, C) to give; one channel is gray with ink 1.
       ink: "dark", "light" or "auto", as `DataOptions.ink`.
 
     Returns:
-      float32 [n, size, size, channels] in [0, 1].
+      float32 [n, H, W, C] in [0, 1].
     """
-    return tf.map_fn(
-        lambda content: _decode(content, size, channels, ink),
-        contents,
-        fn_output_signature=tf.TensorSpec([size, size, channels], tf.float32),
-    )
+    spec = tf.TensorSpec(shape, tf.float32)
+    return tf.map_fn(lambda c: _decode(c, shape, ink), contents, fn_output_signature=spec)
+
+
+def _decode(content, shape, ink):
+    image = _flatten(tf.io.decode_image(content, expand_animations=False), shape[2])
+    factor = -(-tf.reduce_max(tf.shape(image)) // _LONGEST)
+    if factor > 1:
+        image = tf.round(tf.image.resize(image, -(-tf.shape(image)[:2] // factor), method="area"))
+    edges = tf.concat([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]], axis=0)
+    edges, count = tf.sort(edges, axis=0), tf.shape(edges)[0]
+    border = tf.floor((edges[(count - 1) // 2] + edges[count // 2]) / 2.0)
+    if shape[2] == 1:
+        dark = {"dark": True, "light": False, "auto": border[0] > 127.0}[ink]
+        image, border = (tf.where(dark, 255.0 - value, value) for value in (image, border))
+    missing = tf.reduce_max(tf.shape(image)[:2]) - tf.shape(image)[:2]
+    before = missing // 2
+    paddings = tf.concat([tf.stack([before, missing - before], axis=1), [[0, 0]]], axis=0)
+    image = tf.pad(image - border, paddings) + border
+    image = tf.round(tf.image.resize(image, shape[:2], antialias=True))
+    return tf.ensure_shape(tf.clip_by_value(image / 255.0, 0.0, 1.0), shape)
+
+
+def _flatten(pixels, channels):
+    """uint8 [h, w, 1 to 4] -> float32 [h, w, channels]; transparency becomes white."""
+    pixels = tf.ensure_shape(pixels, [None, None, None])
+    size = tf.shape(pixels)
+    message = f"A picture must have at most {_MOST_PIXELS} pixels. Received:"
+    with tf.control_dependencies([_require(size[0] * size[1] <= _MOST_PIXELS, message, size)]):
+        pixels = tf.cast(pixels, tf.float32)
+    transparent = size[2] % 2 == 0  # gray and alpha, or RGB and alpha
+    opacity = tf.where(transparent, pixels[:, :, -1:] / 255.0, 1.0)
+    colours = pixels[:, :, : size[2] - tf.cast(transparent, tf.int32)]
+    colours = tf.round(colours * opacity + 255.0 * (1.0 - opacity))
+    rgb = tf.cast(tf.broadcast_to(colours, [size[0], size[1], 3]), tf.int32)
+    gray = (tf.reduce_sum(rgb * _GRAY, axis=2, keepdims=True) + 2**15) // 2**16
+    return tf.cast(gray if channels == 1 else rgb, tf.float32)

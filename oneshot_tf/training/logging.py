@@ -10,6 +10,7 @@ from tensorboard.plugins.hparams import api as hparams
 from tqdm import tqdm
 
 from oneshot_tf.errors import UserError
+from oneshot_tf.files import write_text
 
 
 class Log:
@@ -27,7 +28,7 @@ class Log:
         workdir = pathlib.Path(workdir)
         self._path = workdir / "metrics.jsonl"
         self._keep_until(start)
-        self._file = open(self._path, "a", encoding="utf-8")
+        self._file = open(self._path, "a", encoding="utf-8")  # noqa: SIM115 (closed by close)
         self._writers = {
             part: tf.summary.create_file_writer(str(workdir / "tensorboard" / part))
             for part in ("train", "validation")
@@ -42,9 +43,7 @@ class Log:
             return
         lines = read_metrics(self._path)
         kept = [json.dumps(line) + "\n" for line in lines if line["episode"] <= episode]
-        temporary = self._path.with_suffix(".part")
-        temporary.write_text("".join(kept), encoding="utf-8")
-        temporary.replace(self._path)
+        write_text(self._path, "".join(kept))
 
     def record(self, part, episode, scalars, by_presentation=None):
         """One line of numbers.
@@ -147,5 +146,7 @@ def read_metrics(path):
             found.append(json.loads(line))
         except json.JSONDecodeError:
             if i + 1 < len(lines):
-                raise UserError(f"{path}, line {i + 1}, is not JSON; restore or delete it") from None
+                raise UserError(
+                    f"{path}, line {i + 1}, is not JSON; restore or delete it"
+                ) from None
     return found

@@ -60,9 +60,7 @@ def make(options):
     """The optimiser of `TrainOptions`; clipping is done by the loop, over all replicas."""
     rate = schedule(options)
     if options.optimizer == "adamw":
-        return keras.optimizers.AdamW(
-            rate, weight_decay=options.weight_decay, jit_compile=False
-        )
+        return keras.optimizers.AdamW(rate, weight_decay=options.weight_decay, jit_compile=False)
     if options.optimizer == "rmsprop":  # Graves' settings, which the memory papers follow
         return keras.optimizers.RMSprop(rate, rho=0.95, momentum=0.9, jit_compile=False)
     if options.optimizer == "sgd":

@@ -112,6 +112,10 @@ def test_rows_come_in_the_order_of_their_first_write(arrays):
     np.testing.assert_array_equal(first, [3, 6, 1, 4, 6, 0, 5, 2])  # 6: never
 
 
+def test_flat_writes_are_no_writes():
+    np.testing.assert_array_equal(figure_memory.first_writes(np.full([5, 4], 0.25)), [5] * 4)
+
+
 def test_owners_and_reads_by_class(arrays):
     write = arrays["write"][:, 0]
     owner = figure_memory.owners(write, arrays["labels"], [0, 1])

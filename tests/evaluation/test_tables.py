@@ -18,6 +18,7 @@ def record(config="flmn_x", seed=0, accuracy=None, kind="sequence", paper=None, 
         "protocol": {"kind": kind, "part": "test", "way": 5, "episodes": 1000, **protocol},
         "accuracy": {key: {"mean": mean, "ci95": 1.0} for key, mean in accuracy.items()},
         "paper": paper,
+        "train": {"episodes": 100_000},
     }
 
 
@@ -32,11 +33,22 @@ def test_mean_and_standard_deviation_over_seeds():
         for s in range(3)
     ]
     lines = tables.sequence_table(tables.group(made)).splitlines()
-    assert cells(lines[0])[3:] == ["1", "2", "3", "4", "5", "10"]
+    assert cells(lines[0])[4:] == ["1", "2", "3", "4", "5", "10"]
     assert cells(lines[2]) == [
-        "`flmn_x`", "omniglot", "3", "30.0 ± 0.0", "81.0 ± 1.0", "", "", "", "90.0 ± 0.0"
+        "`flmn_x`", "omniglot", "3", "100,000", "30.0 ± 0.0", "81.0 ± 1.0", "", "", "", "90.0 ± 0.0"
     ]  # fmt: skip
-    assert cells(lines[3]) == ["*the paper's*", "", "", "*31.1*", "*85.6*", "", "", "", "*94.1*"]
+    assert cells(lines[3]) == [
+        "*the paper's*",
+        "",
+        "",
+        "",
+        "*31.1*",
+        "*85.6*",
+        "",
+        "",
+        "",
+        "*94.1*",
+    ]
     assert len(lines) == 4
 
 
@@ -57,6 +69,13 @@ def test_protocols_are_kept_apart_but_not_their_episodes():
     assert "(rotated classes are classes)" in tables.text(made)
 
 
+def test_episodes_of_training_are_shown():
+    made = [record(seed=s) for s in range(3)]
+    assert tables.episodes(made) == "100,000"
+    made[1]["train"] = {"episodes": 80_000}
+    assert tables.episodes(made) == "80,000 to 100,000"
+
+
 def test_validation_classes_are_in_no_table():
     assert tables.group([record(part="validation")]) == []
 
@@ -65,9 +84,9 @@ def test_few_shot_columns_are_in_order_of_way_and_shot():
     accuracy = {"20w1s": 80.0, "5w5s": 98.0, "5w1s": 95.0}
     made = [record(kind="few_shot", accuracy=accuracy, paper={"5w1s": 98.1})]
     lines = tables.few_shot_table(tables.group(made)).splitlines()
-    assert cells(lines[0])[3:] == ["5-way 1-shot", "5-way 5-shot", "20-way 1-shot"]
-    assert cells(lines[2])[3:] == ["95.0", "98.0", "80.0"]
-    assert cells(lines[3])[3:] == ["*98.1*", "", ""]
+    assert cells(lines[0])[4:] == ["5-way 1-shot", "5-way 5-shot", "20-way 1-shot"]
+    assert cells(lines[2])[4:] == ["95.0", "98.0", "80.0"]
+    assert cells(lines[3])[4:] == ["*98.1*", "", ""]
     assert tables.sequence_table(tables.group(made)) is None
 
 

@@ -7,7 +7,16 @@ import tensorflow as tf
 from oneshot_tf.layers.feature_label_cell import FeatureLabelCell
 from oneshot_tf.ops import addressing
 from tests.layers.helpers import (
-    BATCH, INPUTS, ROWS, UNITS, WIDTH, build, check_against_loops, random_inputs, random_state, step,
+    BATCH,
+    INPUTS,
+    ROWS,
+    UNITS,
+    WIDTH,
+    build,
+    check_against_loops,
+    random_inputs,
+    random_state,
+    step,
 )  # fmt: skip
 from tests.numpy_reference import flmn
 

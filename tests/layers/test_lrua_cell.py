@@ -7,7 +7,15 @@ import tensorflow as tf
 from oneshot_tf.layers.lrua_cell import LRUACell
 from oneshot_tf.ops import addressing
 from tests.layers.helpers import (
-    INPUTS, ROWS, UNITS, WIDTH, build, check_against_loops, random_inputs, random_state, step,
+    INPUTS,
+    ROWS,
+    UNITS,
+    WIDTH,
+    build,
+    check_against_loops,
+    random_inputs,
+    random_state,
+    step,
 )  # fmt: skip
 from tests.numpy_reference import lrua
 

@@ -4,7 +4,15 @@ import tensorflow as tf
 
 from oneshot_tf.layers.ntm_cell import NTMCell
 from tests.layers.helpers import (
-    BATCH, ROWS, UNITS, WIDTH, build, check_against_loops, random_inputs, random_state, step,
+    BATCH,
+    ROWS,
+    UNITS,
+    WIDTH,
+    build,
+    check_against_loops,
+    random_inputs,
+    random_state,
+    step,
 )  # fmt: skip
 from tests.numpy_reference import ntm
 

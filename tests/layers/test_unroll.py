@@ -4,7 +4,12 @@ import tensorflow as tf
 
 from oneshot_tf.layers.unroll import unroll
 from tests.layers.helpers import (
-    BATCH, ROWS, STEPS, one_of_each_cell, plain_run, random_inputs,
+    BATCH,
+    ROWS,
+    STEPS,
+    one_of_each_cell,
+    plain_run,
+    random_inputs,
 )  # fmt: skip
 
 CELLS = ["flmn", "lrua", "ntm", "plain"]

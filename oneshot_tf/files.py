@@ -1,0 +1,61 @@
+"""Files that are there whole or not at all, and JSON that is checked when read."""
+
+import contextlib
+import json
+import os
+import pathlib
+
+from oneshot_tf.errors import UserError
+
+
+@contextlib.contextmanager
+def replacing(path, mode="w"):
+    """Opens a temporary file beside `path`; it takes its place when the block ends well.
+
+    Args:
+      path: the file to make or replace; its folder is made.
+      mode: "w" for UTF-8 text, "wb" for bytes.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, mode, encoding=None if "b" in mode else "utf-8") as file:
+            yield file
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path, text):
+    """Writes a text file: all of it or nothing.
+
+    Raises:
+      UserError: the place cannot be written.
+    """
+    try:
+        with replacing(path) as file:
+            file.write(text)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}); name another place"
+        ) from None
+
+
+def read_json(path):
+    """The content of a JSON file.
+
+    Raises:
+      UserError: it is not there, or is no JSON.
+    """
+    try:
+        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON ({error}); restore or delete it") from None
+
+
+def dump(value):
+    """JSON as it stands in every file of ours: two spaces, a newline at the end."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

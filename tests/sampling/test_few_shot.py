@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from oneshot_tf.errors import UserError
+from oneshot_tf.sampling import few_shot
+from tests.sampling.helpers import assert_equal_episodes, find_drawings
+
+SIZES = [5, 8, 6, 5]
+WAY, SHOT, QUERIES = 3, 2, 3
+
+
+@pytest.fixture
+def dataset(make_dataset):
+    return make_dataset(SIZES)
+
+
+def make(population, batch=4, **options):
+    options = {"seed": 0, "stream": "test", "way": WAY, "shot": SHOT, "queries": QUERIES, **options}
+    return few_shot.sampler(population, batch=batch, **options)
+
+
+def classes_of(dataset, drawings):
+    return np.searchsorted(dataset.offsets, drawings, side="right") - 1
+
+
+@pytest.mark.parametrize("options", [{}, {"max_rotation": 30.0, "max_shift": 2.0}])
+def test_an_episode_depends_on_its_number_alone(dataset, make_source, options):
+    population = make_source(dataset, rotations=True, **options)
+    together = make(population)(tf.constant(6))
+    for b in range(4):
+        assert_equal_episodes(make(population, batch=1)(tf.constant(6 + b)), together, b)
+
+
+def test_streams_differ(dataset, make_source):
+    first, second = (
+        make(make_source(dataset), stream=stream)(tf.constant(0)).support.numpy()
+        for stream in ("test", "validation")
+    )
+    assert (first != second).any(axis=(1, 2, 3, 4)).all()
+
+
+def test_support_and_queries_share_classes_but_no_drawing(dataset, make_source):
+    episode = make(make_source(dataset), batch=60)(tf.constant(0))
+    assert episode.support.shape == (60, WAY * SHOT, 8, 8, 1)
+    assert episode.query.shape == (60, WAY * QUERIES, 8, 8, 1)
+    support, query = (find_drawings(dataset, part) for part in (episode.support, episode.query))
+    for b in range(60):
+        together = np.concatenate([support[b], query[b]])
+        assert -1 not in together and len(set(together)) == WAY * (SHOT + QUERIES)
+        labels = np.concatenate([episode.support_labels[b], episode.query_labels[b]])
+        assert len({*zip(classes_of(dataset, together), labels, strict=True)}) == WAY
+        assert np.bincount(episode.support_labels[b]).tolist() == [SHOT] * WAY
+        assert np.bincount(episode.query_labels[b]).tolist() == [QUERIES] * WAY
+
+
+def test_support_is_shuffled(dataset, make_source):
+    labels = make(make_source(dataset), batch=600)(tf.constant(0)).support_labels.numpy()
+    for s in range(WAY * SHOT):
+        counts = np.bincount(labels[:, s], minlength=WAY)
+        assert np.abs(counts - 200).max() < 4 * np.sqrt(600 * 2 / 9)
+    same = (labels[:, 1:] == labels[:, :-1]).mean()  # one of the five others is alike
+    assert abs(same - 1 / 5) < 0.04
+
+
+def test_all_pictures_of_a_turned_class_are_turned_alike(dataset, make_source):
+    episode = make(make_source(dataset, rotations=True), batch=30)(tf.constant(0))
+    pictures = np.concatenate([episode.support, episode.query], axis=1)
+    labels = np.concatenate([episode.support_labels, episode.query_labels], axis=1)
+    by_turn = np.stack([find_drawings(dataset, pictures, turns) for turns in range(4)])
+    assert ((by_turn >= 0).sum(axis=0) == 1).all()
+    turns, drawings = by_turn.argmax(axis=0), by_turn.max(axis=0)
+    classes = classes_of(dataset, drawings) + len(SIZES) * turns
+    for b in range(30):
+        assert len({*zip(classes[b], labels[b], strict=True)}) == WAY
+    assert set(turns.ravel()) == {0, 1, 2, 3}
+
+
+def test_what_the_data_cannot_fill_is_refused(dataset, make_source):
+    with pytest.raises(UserError, match="5 classes needs as many. Received: 4 classes"):
+        make(make_source(dataset), way=5)
+    with pytest.raises(UserError, match="needs 6 pictures a class. Class 'class0'"):
+        make(make_source(dataset), shot=3)

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from oneshot_tf.options import DataOptions
+from oneshot_tf.sampling import augment, source
+from tests.sampling.helpers import find_drawings
+
+DRAWINGS = np.array([[0, 4, 8], [3, 3, 1]], np.int32)
+
+
+@pytest.fixture
+def dataset(make_dataset):
+    return make_dataset([4, 5])
+
+
+def noise(seed=0):
+    return tf.random.stateless_uniform([2, 3, 3], [seed, 0])
+
+
+def test_pictures_as_they_are(dataset, make_source):
+    found = source.pictures(make_source(dataset), DRAWINGS, tf.zeros_like(DRAWINGS), None)
+    np.testing.assert_array_equal(find_drawings(dataset, found), DRAWINGS)
+
+
+def test_turned_classes(dataset, make_source):
+    population = make_source(dataset, rotations=True)
+    assert population.people.num_classes == 8 and population.people.turns == 4
+    found = source.pictures(population, DRAWINGS, tf.ones_like(DRAWINGS), None)
+    np.testing.assert_array_equal(find_drawings(dataset, found, turns=1), DRAWINGS)
+
+
+def test_pictures_are_varied_at_full_size_and_then_resized(make_dataset, make_source):
+    dataset = make_dataset([4, 5], size=12)
+    population = make_source(dataset, image_size=6, max_rotation=30.0, max_shift=3.0)
+    found = source.pictures(population, DRAWINGS, tf.zeros_like(DRAWINGS), noise())
+    assert found.shape == (2, 3, 6, 6, 1)
+    full = tf.constant(dataset.images[DRAWINGS.ravel()] / 255.0, tf.float32)
+    varied = augment.vary(full, tf.reshape(noise(), [-1, 3]), 30.0, 3.0)
+    expected = tf.image.resize(varied, [6, 6], antialias=True)
+    np.testing.assert_allclose(tf.reshape(found, [6, 6, 6, 1]), expected, atol=1e-6)
+    others = source.pictures(population, DRAWINGS, tf.zeros_like(DRAWINGS), noise(1))
+    assert np.abs(others - found).max() > 0.05
+
+
+@pytest.mark.parametrize(
+    "rotation, shift, varied", [(0.0, 0.0, False), (5.0, 0.0, True), (0.0, 1.0, True)]
+)
+def test_only_what_is_to_be_varied_is_varied(dataset, rotation, shift, varied):
+    options = DataOptions(image_size=8, max_rotation=rotation, max_shift=shift)
+    assert source.make(dataset, options, rotations=False, vary=True).varied == varied
+    assert not source.make(dataset, options, rotations=False, vary=False).varied
