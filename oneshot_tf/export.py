@@ -159,7 +159,7 @@ def paper_config(config):
     nearest = [f for f in files if config.name.startswith(f.stem.removesuffix("_paper"))]
     if not files:
         return None
-    chosen = (nearest or files)[-1]
+    chosen = nearest[-1] if nearest else files[0]
     words = ["export", f"--flagfile={chosen}"]
     return experiment.make_config(
         flags.parse(words, {}, [TrainOptions, DataOptions], model_options), chosen.stem

@@ -128,7 +128,7 @@ def read_support(classes, options):
     """The examples, classes in turn, since a sequence learner was trained on mixed classes.
 
     Returns:
-      (float32 [S, H, W, C], int32 [S]).
+      (float32 [S, H, W, C], int64 [S]).
     """
     pairs = sorted(
         (
@@ -139,7 +139,7 @@ def read_support(classes, options):
     )
     files = list(classes.values())
     support = np.stack([read(files[label][turn], options) for turn, label in pairs])
-    return support, np.array([label for _, label in pairs], np.int32)
+    return support, np.array([label for _, label in pairs], np.int64)
 
 
 def classify(path, support, labels, query):
@@ -148,7 +148,7 @@ def classify(path, support, labels, query):
     Args:
       path: the export.
       support: float32 [S, H, W, C].
-      labels: int32 [S].
+      labels: int64 [S].
       query: float32 [Q, H, W, C].
     """
     import tensorflow as tf

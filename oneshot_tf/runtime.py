@@ -30,14 +30,14 @@ def setup(options):
         )
     if options.replicas == 1:
         return tf.distribute.get_strategy()
-    gpus = tf.config.list_logical_devices("GPU")
+    gpus = tf.config.list_physical_devices("GPU")  # logical ones would start TensorFlow
     if gpus:
         if len(gpus) < options.replicas:
             raise UserError(
                 f"--replicas must be at most the number of GPUs, {len(gpus)}. "
                 f"Received: {options.replicas}"
             )
-        return tf.distribute.MirroredStrategy([d.name for d in gpus[: options.replicas]])
+        return tf.distribute.MirroredStrategy([f"GPU:{i}" for i in range(options.replicas)])
     split_cpu(options.replicas)
     return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(options.replicas)])
 

@@ -19,6 +19,7 @@ SMALL = {
     "rows": 8,
     "width": 6,
     "heads": 2,
+    "encoder": "flat",
     "encoder_channels": 4,
     "execution": "while",
 }

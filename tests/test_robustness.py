@@ -176,5 +176,5 @@ def test_a_full_disk_leaves_the_checkpoint_before(pictures, tmp_path):
     assert full.returncode == 1
     assert full.stderr.strip().splitlines()[-1].startswith("error: "), full.stderr
     assert tf.train.latest_checkpoint(str(workdir / "checkpoints")) == before
-    again = run(command(pictures, workdir, "--episodes=80"))
+    again = run(command(pictures, workdir, "--episodes=240"))
     assert again.returncode == 0, again.stderr

@@ -98,7 +98,7 @@ def _draw_accuracy(runs, number, experiment):
             xycoords=("axes fraction", "data"),
             fontsize=8,
             ha="right",
-            va="bottom",
+            va="top",
         )
         axes.set_title(f"{name} ({_seeds(seeds)})", fontsize=10)
         axes.set_ylim(0, 100)

@@ -71,7 +71,6 @@ class SequenceLearner(Learner):
         self.classifier = keras.layers.Dense(outputs, name="classifier")
         self.label_width = outputs
         self._jitted = tf.function(self._loss_and_gradients, jit_compile=True)
-        self._traced_loss = tf.function(self._compiled_loss)
         self._graph_loss = tf.function(self._compiled_loss)
         self.build_weights()
 

@@ -169,22 +169,6 @@ def _signatures(learner, names):
     )
 
 
-def request(learner, names):
-    """A REST body that fits the model: two classes of one blank picture each, one query."""
-    height, width, channels = learner.image_shape
-    blank = [[[0.0] * channels] * width] * height
-    if "classify" not in names:
-        return {"signature_name": "sequence", "inputs": {"images": [[blank]], "labels": [[-1]]}}
-    return {
-        "signature_name": "classify",
-        "inputs": {
-            "support_images": [[blank, blank]],
-            "support_labels": [[0, 1]],
-            "query_images": [[blank]],
-        },
-    }
-
-
 def _requests(learner, names):
     lines = ["## Asking", "", "With TensorFlow Serving, in the folder that holds `1/`:", "", "```"]
     lines += [

@@ -6,6 +6,9 @@ import tensorflow as tf
 
 from oneshot_tf.errors import UserError
 
+# what TensorFlow raises on a checkpoint that is damaged or of another model
+READ_ERRORS = (tf.errors.OpError, AssertionError, ValueError, IndexError)
+
 
 class Checkpoints:
     """Saves and restores weights, optimiser and counters.
@@ -42,7 +45,7 @@ class Checkpoints:
         try:
             status = self._checkpoint.restore(self._latest.latest_checkpoint)
             status.assert_consumed()
-        except (tf.errors.OpError, AssertionError, ValueError) as error:
+        except READ_ERRORS as error:
             raise UserError(
                 f"{self._latest.latest_checkpoint} cannot be read ({first_line(error)}); "
                 "delete it from its folder, or train in a new --workdir"
@@ -104,7 +107,7 @@ def restore_weights(learner, workdir, which):
         status = tf.train.Checkpoint(model=learner, updates=updates, seconds=seconds)
         status = status.restore(path)
         status.assert_existing_objects_matched().expect_partial()
-    except (tf.errors.OpError, AssertionError, ValueError) as error:
+    except READ_ERRORS as error:
         raise UserError(f"{path} cannot be read ({first_line(error)})") from None
     return int(updates), float(seconds)
 

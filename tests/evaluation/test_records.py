@@ -1,12 +1,15 @@
 """Records: what is in them, and that they are written whole or not at all."""
 
+import errno
 import json
+import os
 import re
 
 import pytest
 import tensorflow as tf
 
 from oneshot_tf.episodes import SequenceEpisode
+from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import records, tables
 from oneshot_tf.options import DataOptions, RunConfig, TrainOptions
 
@@ -54,10 +57,10 @@ def test_writing_is_whole_or_nothing(tmp_path, monkeypatch):
     records.write(path, {"old": True})
 
     def fail(*_):
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
-    monkeypatch.setattr(records.os, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(UserError, match="disk full"):
         records.write(path, {"new": True})
     assert json.loads(path.read_text()) == {"old": True}
 

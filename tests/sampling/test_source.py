@@ -32,11 +32,12 @@ def test_turned_classes(dataset, make_source):
 
 def test_pictures_are_varied_at_full_size_and_then_resized(make_dataset, make_source):
     dataset = make_dataset([4, 5], size=12)
-    population = make_source(dataset, image_size=6, max_rotation=30.0, max_shift=3.0)
+    population = make_source(dataset, image_size=6, max_rotation=30.0, max_shift=21.0)
     found = source.pictures(population, DRAWINGS, tf.zeros_like(DRAWINGS), noise())
     assert found.shape == (2, 3, 6, 6, 1)
     full = tf.constant(dataset.images[DRAWINGS.ravel()] / 255.0, tf.float32)
-    varied = augment.vary(full, tf.reshape(noise(), [-1, 3]), 30.0, 3.0)
+    shift = 21.0 * 12 / 105  # pixels of a drawing of 105 x 105
+    varied = augment.vary(full, tf.reshape(noise(), [-1, 3]), 30.0, shift)
     expected = tf.image.resize(varied, [6, 6], antialias=True)
     np.testing.assert_allclose(tf.reshape(found, [6, 6, 6, 1]), expected, atol=1e-6)
     others = source.pictures(population, DRAWINGS, tf.zeros_like(DRAWINGS), noise(1))

@@ -1,0 +1,128 @@
+import dataclasses
+import json
+
+import pytest
+
+from oneshot_tf import models
+from oneshot_tf.errors import UserError
+from oneshot_tf.options import (
+    DataOptions,
+    EvalOptions,
+    Options,
+    RunConfig,
+    TrainOptions,
+    field_type,
+    from_fields,
+    option,
+)  # fmt: skip
+
+CLASSES = [DataOptions, TrainOptions, EvalOptions] + [
+    models.find(name).Options for name in models.MODELS
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample(Options):
+    rate: float = option(0.5, "a rate", low=0.0, high=1.0)
+    count: int = option(3, "a count", low=1)
+    kind: str = option("a", "a kind", choices=("a", "b"))
+    flag: bool = option(True, "a flag")
+    maybe: int | None = option(None, "may be missing", low=2)
+
+
+@pytest.mark.parametrize(
+    "field, value, message",
+    [
+        ("rate", "0.5", "--rate must be float. Received: '0.5'"),
+        ("rate", 1.5, "--rate must be at most 1.0. Received: 1.5"),
+        ("rate", -0.1, "--rate must be at least 0.0. Received: -0.1"),
+        ("count", 2.0, "--count must be int. Received: 2.0"),
+        ("count", True, "--count must be int. Received: True"),
+        ("count", 0, "--count must be at least 1. Received: 0"),
+        ("count", None, "--count must be int. Received: None"),
+        ("kind", "c", "--kind must be one of a, b. Received: c"),
+        ("flag", 1, "--flag must be bool. Received: 1"),
+        ("maybe", 1, "--maybe must be at least 2. Received: 1"),
+        ("maybe", "x", "--maybe must be int. Received: 'x'"),
+    ],
+)
+def test_a_bad_value_is_named(field, value, message):
+    with pytest.raises(UserError) as caught:
+        Sample(**{field: value})
+    assert str(caught.value) == message
+
+
+def test_values_at_the_limits_pass():
+    sample = Sample(rate=1.0, count=1, kind="b", flag=False, maybe=2)
+    assert dataclasses.astuple(sample) == (1.0, 1, "b", False, 2)
+    assert Sample(rate=0.0, maybe=None).maybe is None
+
+
+def test_a_whole_number_is_a_rate_too():
+    assert type(Sample(rate=1).rate) is float
+
+
+def test_options_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Sample().count = 4
+
+
+def test_field_type_of_what_may_be_missing():
+    assert field_type(Sample, "maybe") is int
+    assert field_type(Sample, "rate") is float
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_every_option_has_a_help_and_a_valid_default_and_search(cls):
+    options = cls()
+    for field in dataclasses.fields(cls):
+        rule = field.metadata
+        assert rule["help"] and "\n" not in rule["help"], field.name
+        search = rule["search"]
+        values = search if isinstance(search, list) else list(search[:2]) if search else []
+        for value in values:  # what is searched is allowed
+            assert getattr(dataclasses.replace(options, **{field.name: value}), field.name) == value
+
+
+def test_a_name_means_the_same_type_everywhere():
+    kinds = {}
+    for cls in CLASSES:
+        for field in dataclasses.fields(cls):
+            kind = field_type(cls, field.name)
+            assert kinds.setdefault(field.name, kind) is kind, field.name
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_a_config_survives_json(name):
+    cls = models.find(name).Options
+    config = RunConfig(
+        name="test",
+        model=name,
+        data=DataOptions(dataset="glyphs", max_shift=3, split_seed=5),
+        train=TrainOptions(seed=4, learning_rate=2e-3, deterministic=True),
+        options=cls(hidden_size=17),
+    )
+    fields = json.loads(json.dumps(config.to_json()))
+    assert RunConfig.from_json(fields, cls) == config
+
+
+def test_an_older_config_gets_the_defaults_of_newer_options():
+    fields = dataclasses.asdict(TrainOptions(seed=3))
+    del fields["warmup"]
+    assert from_fields(TrainOptions, fields) == TrainOptions(seed=3)
+
+
+def test_an_unknown_field_is_named():
+    with pytest.raises(UserError, match="TrainOptions has no option colour, size"):
+        from_fields(TrainOptions, {"seed": 1, "size": 2, "colour": 3})
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_a_models_defaults_are_valid_options(name):
+    defaults = models.find(name).defaults
+    owned = set()
+    for cls in (DataOptions, TrainOptions):
+        fields = {f.name for f in dataclasses.fields(cls)} & set(defaults)
+        cls(**{field: defaults[field] for field in fields})
+        owned |= fields
+    assert owned == set(defaults)

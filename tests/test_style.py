@@ -1,0 +1,115 @@
+"""House rules that no formatter keeps."""
+
+import ast
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+MODULES = sorted((ROOT / "oneshot_tf").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+# modules that are tested elsewhere: module -> the file that does it
+TESTED_ELSEWHERE = {
+    "errors.py": "test_options.py",
+    "layers/memory_cell.py": "layers/test_unroll.py",
+    "models/base.py": "contracts/test_models.py",
+    "models/flmn.py": "contracts/test_models.py",
+    "models/lstm.py": "contracts/test_models.py",
+    "models/mann.py": "contracts/test_models.py",
+    "models/ntm.py": "contracts/test_models.py",
+    "testing.py": "test_commands.py",
+    "runtime.py": "training/test_replicas.py",
+    "evaluation/figure_curves.py": "evaluation/test_figures.py",
+    "evaluation/figure_memory.py": "evaluation/test_figures.py",
+    "experiment.py": "test_commands.py",
+    "testing.py": "test_commands.py",
+}
+
+
+def short(path):
+    return str(path.relative_to(ROOT))
+
+
+def tree_of(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def inside(path):
+    return path.relative_to(ROOT / "oneshot_tf").as_posix()
+
+
+def mirrored(path):
+    """tests/ops/test_access.py of oneshot_tf/ops/access.py."""
+    relative = path.relative_to(ROOT / "oneshot_tf")
+    return ROOT / "tests" / relative.with_name(f"test_{relative.name}")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=short)
+def test_every_module_says_what_it_is(path):
+    assert ast.get_docstring(tree_of(path))
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.name != "__init__.py"], ids=short)
+def test_every_module_has_a_test_at_the_mirrored_path(path):
+    where = TESTED_ELSEWHERE.get(inside(path))
+    assert where or mirrored(path).is_file(), f"{short(mirrored(path))} is missing"
+    if where:
+        assert (ROOT / "tests" / where).is_file()
+        assert not mirrored(path).is_file(), "the entry of TESTED_ELSEWHERE is stale"
+
+
+def test_no_entry_is_of_a_module_that_is_gone():
+    assert set(TESTED_ELSEWHERE) <= {inside(path) for path in MODULES}
+
+
+@pytest.mark.parametrize("path", MODULES + TESTS, ids=short)
+def test_files_are_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+
+
+@pytest.mark.parametrize("path", MODULES + TESTS, ids=short)
+def test_functions_are_short(path):
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno < 60, node.name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=short)
+def test_no_exception_is_swallowed(path):
+    """No bare `except`, and no handler of everything that goes on as if nothing had happened."""
+    for handler in ast.walk(tree_of(path)):
+        if isinstance(handler, ast.ExceptHandler):
+            assert handler.type is not None, handler.lineno
+            everything = ast.unparse(handler.type) in ("Exception", "BaseException")
+            raises = any(isinstance(node, ast.Raise) for node in ast.walk(handler))
+            assert not everything or raises, handler.lineno
+            only_pass = all(isinstance(node, ast.Pass) for node in handler.body)
+            assert not only_pass, handler.lineno
+
+
+@pytest.mark.parametrize("path", MODULES, ids=short)
+def test_public_functions_of_ops_and_contracts_are_documented(path):
+    if inside(path).split("/")[0] not in ("ops", "sampling", "training", "data"):
+        return
+    for node in tree_of(path).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+            one_liner = isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno < 4
+            assert ast.get_docstring(node) or one_liner, node.name
+
+
+def test_no_assertion_guards_the_library():
+    """`assert` is gone under -O: what may happen is an error with a message."""
+    found = [
+        f"{short(path)}:{node.lineno}"
+        for path in MODULES
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Assert)
+    ]
+    assert not found
+
+
+def test_no_path_of_a_machine_is_in_the_text():
+    words = re.compile(r"(?<![\w.])/(?:home|root|work|Users|mnt)/\w")
+    for path in MODULES + [p for p in TESTS if p != pathlib.Path(__file__)]:
+        assert not words.search(path.read_text(encoding="utf-8")), short(path)

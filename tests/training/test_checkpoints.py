@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from oneshot_tf.errors import UserError
+from oneshot_tf.training import checkpoints
+from tests.training.small import Small, make
+
+
+@pytest.fixture
+def run(tmp_path):
+    learner, optimizer, _, _ = make()
+    return learner, optimizer, checkpoints.Checkpoints(tmp_path, learner, optimizer, 2)
+
+
+def save_at(saved, learner, update):
+    """Saves with all weights set to the number of the update."""
+    for weight in learner.trainable_variables:
+        weight.assign(tf.fill(weight.shape, float(update)))
+    saved.updates.assign(update)
+    saved.save()
+
+
+def test_the_latest_few_are_kept(run, tmp_path):
+    learner, _, saved = run
+    for update in (1, 2, 5):
+        save_at(saved, learner, update)
+    names = {path.stem for path in (tmp_path / "checkpoints").glob("ckpt-*.index")}
+    assert names == {"ckpt-2", "ckpt-5"}
+    fresh = Small()
+    assert checkpoints.restore_weights(fresh, tmp_path, "last")[0] == 5
+    np.testing.assert_array_equal(fresh.get_weights()[0], np.full((16, 2), 5.0))
+
+
+def test_the_best_is_kept_apart(run, tmp_path):
+    learner, _, saved = run
+    scores = [(1, 40.0, True), (2, 60.0, True), (3, 50.0, False), (4, 60.0, False)]
+    for update, score, best in scores:
+        save_at(saved, learner, update)
+        assert saved.save_if_best(score) is best
+    fresh = Small()
+    assert checkpoints.restore_weights(fresh, tmp_path, "best")[0] == 2
+    np.testing.assert_array_equal(fresh.get_weights()[0], np.full((16, 2), 2.0))
+
+
+def test_counters_and_the_best_score_come_back(run, tmp_path):
+    learner, _, saved = run
+    saved.seconds.assign(12.5)
+    saved.save_if_best(70.0)
+    save_at(saved, learner, 3)
+    other, optimizer, _, _ = make(seed=1)
+    restored = checkpoints.Checkpoints(tmp_path, other, optimizer, 2)
+    assert restored.restore()
+    counters = (int(restored.updates), float(restored.seconds), float(restored.best))
+    assert counters == (3, 12.5, 70.0)
+    assert not restored.save_if_best(69.0)
+
+
+def test_nothing_to_restore(run, tmp_path):
+    assert run[2].restore() is False
+    with pytest.raises(UserError, match="has no checkpoint; train first"):
+        checkpoints.restore_weights(Small(), tmp_path, "best")
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(run, tmp_path, monkeypatch):
+    learner, optimizer, saved = run
+    save_at(saved, learner, 1)
+
+    def full(*_, **__):
+        (tmp_path / "checkpoints" / "ckpt-2.data-00000-of-00001").write_bytes(b"half")
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.train.CheckpointManager, "save", full)
+        with pytest.raises(UserError, match="update 2 could not be written.*No space left"):
+            save_at(saved, learner, 2)
+    assert not list((tmp_path / "checkpoints").glob("ckpt-2*"))
+    assert checkpoints.restore_weights(Small(), tmp_path, "last")[0] == 1
+    save_at(saved, learner, 3)  # and once there is space, it goes on
+    assert checkpoints.restore_weights(Small(), tmp_path, "last")[0] == 3
+    assert checkpoints.Checkpoints(tmp_path, learner, optimizer, 2).restore()
+
+
+def test_a_broken_checkpoint_is_named(run, tmp_path):
+    learner, _, saved = run
+    save_at(saved, learner, 1)
+    (tmp_path / "checkpoints" / "ckpt-1.index").write_bytes(b"nonsense")
+    with pytest.raises(UserError, match="ckpt-1 cannot be read"):
+        saved.restore()
+    with pytest.raises(UserError, match="ckpt-1 cannot be read"):
+        checkpoints.restore_weights(Small(), tmp_path, "last")

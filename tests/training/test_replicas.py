@@ -1,0 +1,63 @@
+"""Two replicas on two halves of the CPU; in a process of its own, since devices are made once."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+
+SCRIPT = """
+import json, sys
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+from oneshot_tf import models, runtime
+from oneshot_tf.data.dataset import from_classes
+from oneshot_tf.options import DataOptions, TrainOptions
+from oneshot_tf.sampling import sequence, source
+from oneshot_tf.training import loop, optimizers
+
+replicas = int(sys.argv[1])
+options = TrainOptions(way=3, shot=2, batch_size=4, replicas=replicas, clip_norm=0.5, learning_rate=0.1, optimizer="sgd")
+strategy = runtime.setup(options)
+assert strategy.num_replicas_in_sync == replicas
+random = np.random.default_rng(0)
+classes = {f"c{c}": random.integers(0, 256, (3, 6, 6, 1), np.uint8) for c in range(6)}
+population = source.make(from_classes("random", classes), DataOptions(image_size=6), rotations=False, vary=False)
+with strategy.scope():
+    model = models.find("flmn")
+    small = model.Options(hidden_size=8, rows=5, width=3, encoder="flat", execution="while")
+    learner = model(small, way=3, image_size=6, channels=1)
+    optimizer = optimizers.make(options)
+    optimizer.build(learner.trainable_variables)
+share = options.batch_size // replicas
+sample = sequence.sampler(population, seed=0, stream="train", batch=share, way=3, per_class=2)
+train_steps = loop.make_train_steps(learner, optimizer, sample, options, strategy)
+result = train_steps(tf.constant(0, tf.int64), tf.constant(3, tf.int64))
+numbers = {name: result[name].numpy().tolist() for name in ("loss", "gradient_norm", "right", "shown")}
+numbers["weights"] = [w.tolist() for w in learner.get_weights()]
+print("RESULT", json.dumps(numbers))
+"""
+
+
+def run(replicas):
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(replicas)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=pathlib.Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
+    return json.loads(line.removeprefix("RESULT"))
+
+
+def test_two_replicas_equal_one_device():
+    one, two = run(1), run(2)
+    for name in ("right", "shown"):
+        assert one[name] == two[name]
+    np.testing.assert_allclose(two["loss"], one["loss"], rtol=1e-5)
+    for found, wanted in zip(two["weights"], one["weights"], strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
