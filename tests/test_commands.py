@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from oneshot_tf import commands, flags
+from oneshot_tf.training.logging import read_metrics
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SMALL = [
@@ -47,10 +48,14 @@ def pictures(tmp_path_factory):
 def run(command, *words):
     """(exit code, stdout, stderr) of a command in this process."""
     output, errors = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stopped:
-            patch.setattr(sys, "argv", ["command", *words])
-            flags.run(command)
+    with (
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(errors),
+        pytest.MonkeyPatch.context() as patch,
+        pytest.raises(SystemExit) as stopped,
+    ):
+        patch.setattr(sys, "argv", ["command", *words])
+        flags.run(command)
     return stopped.value.code, output.getvalue(), errors.getvalue()
 
 
@@ -156,8 +161,7 @@ def test_episodes_may_grow(pictures, tmp_path):
     assert train(pictures, tmp_path / "run")[0] == 0
     code, _, errors = train(pictures, tmp_path / "run", "--episodes=16")
     assert code == 0, errors
-    episodes = [json.loads(line)["episode"] for line in open(tmp_path / "run" / "metrics.jsonl")]
-    assert max(episodes) == 16
+    assert read_metrics(tmp_path / "run" / "metrics.jsonl")[-1]["episode"] == 16
 
 
 def test_an_unwritable_workdir(pictures, tmp_path):

@@ -18,8 +18,6 @@ TESTED_ELSEWHERE = {
     "models/lstm.py": "contracts/test_models.py",
     "models/mann.py": "contracts/test_models.py",
     "models/ntm.py": "contracts/test_models.py",
-    "testing.py": "test_commands.py",
-    "runtime.py": "training/test_replicas.py",
     "evaluation/figure_curves.py": "evaluation/test_figures.py",
     "evaluation/figure_memory.py": "evaluation/test_figures.py",
     "experiment.py": "test_commands.py",

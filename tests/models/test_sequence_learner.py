@@ -174,7 +174,7 @@ def test_an_experiment_makes_the_model_its_options_say(name):
         model=name,
         data=DataOptions(image_size=6),
         train=TrainOptions(way=4),
-        options=model.Options(hidden_size=7),
+        options=model.Options(hidden_size=7, encoder="flat"),
     )
     learner = experiment.make_learner(config)
     assert isinstance(learner, model) and learner.name == name

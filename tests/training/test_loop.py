@@ -115,7 +115,7 @@ def test_a_rate_that_is_too_high_stops_the_run_and_keeps_the_checkpoint(make_run
     good = make_run(episodes=2 * BATCH)
     train(good, tmp_path)
     kept = good.learner.get_weights()
-    bad = make_run(episodes=100 * BATCH, learning_rate=1e30)
+    bad = make_run(episodes=100 * BATCH, learning_rate=1e38)
     with pytest.raises(UserError, match="update .*is not finite.*last checkpoint is intact"):
         train(bad, tmp_path)
     assert saved(tmp_path / "checkpoints") == ["ckpt-2"]

@@ -26,8 +26,8 @@ random = np.random.default_rng(0)
 classes = {f"c{c}": random.integers(0, 256, (3, 6, 6, 1), np.uint8) for c in range(6)}
 population = source.make(from_classes("random", classes), DataOptions(image_size=6), rotations=False, vary=False)
 with strategy.scope():
-    model = models.find("flmn")
-    small = model.Options(hidden_size=8, rows=5, width=3, encoder="flat", execution="while")
+    model = models.find("lstm")
+    small = model.Options(hidden_size=8, encoder="flat", execution="while")
     learner = model(small, way=3, image_size=6, channels=1)
     optimizer = optimizers.make(options)
     optimizer.build(learner.trainable_variables)

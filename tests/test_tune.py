@@ -1,0 +1,63 @@
+import json
+
+import pytest
+
+from oneshot_tf import tune
+from oneshot_tf.errors import UserError
+from oneshot_tf.models.flmn import FLMNOptions
+from oneshot_tf.options import DataOptions, RunConfig, TrainOptions
+from tests.test_commands import SMALL, pictures
+
+__all__ = ["pictures"]
+
+
+@pytest.fixture
+def config():
+    return RunConfig("n", "flmn", DataOptions(), TrainOptions(), FLMNOptions())
+
+
+def test_spaces_are_the_declared_ones(config):
+    found = tune.spaces(config)
+    assert found["learning_rate"] == (float, (3e-4, 1e-2, "log"))
+    assert found["rows"] == (int, [64, 128])
+    assert "seed" not in found
+    assert list(tune.spaces(config, ["rows"])) == ["rows"]
+
+
+def test_an_option_without_a_space_is_refused(config):
+    with pytest.raises(UserError, match="usage_decay has no search space"):
+        tune.spaces(config, ["usage_decay"])
+
+
+def test_values_reach_their_options(config):
+    changed = tune.with_values(config, {"rows": 128, "learning_rate": 0.01})
+    assert (changed.options.rows, changed.train.learning_rate) == (128, 0.01)
+    assert config.options.rows == 64
+
+
+@pytest.mark.parametrize("name", tune.ORACLES)
+def test_oracles_propose_within_the_space(config, name, tmp_path):
+    space = tune.hyperparameters(tune.spaces(config, ["rows", "learning_rate"]))
+    oracle = tune.make_oracle(name, space, 3, seed=0)
+    oracle._set_project_dir(str(tmp_path), "search")  # as the tuner does
+    trial = oracle.create_trial("tuner0")
+    assert trial.hyperparameters.values["rows"] in (64, 128)
+    assert 3e-4 <= trial.hyperparameters.values["learning_rate"] <= 1e-2
+
+
+def test_unknown_oracle():
+    with pytest.raises(UserError, match="random, bayesian, hyperband"):
+        tune.make_oracle("guess", None, 1, 0)
+
+
+def test_a_search_runs_and_goes_on(pictures, tmp_path, capsys):
+    words = ["tune", "--model=flmn", "--dataset=folder", f"--data_dir={pictures}", *SMALL]
+    words += [f"--workdir={tmp_path}", "--oracle=random", "--search=learning_rate"]
+    tune.main([*words, "--trials=1"])
+    first = json.loads((tmp_path / "trials.json").read_text())
+    assert len(first) == 1 and 0 <= first[0]["accuracy"] <= 100
+    tune.main([*words, "--trials=2"])
+    both = json.loads((tmp_path / "trials.json").read_text())
+    assert len(both) == 2 and first[0] in both
+    assert len(list((tmp_path / "trials").glob("run_*/config.json"))) == 2
+    assert "best: --learning_rate=" in capsys.readouterr().out
