@@ -1,4 +1,18 @@
-"""FLMN: Feature-Label Memory Network (Mureja, Park and Yoo, 2017)."""
+"""FLMN: Feature-Label Memory Network (Mureja, Park and Yoo, 2017).
+
+The defaults were chosen on the validation classes of the split `flmn` (109 classes, 320 episodes,
+30,000 training episodes with rotated classes, rate 0.003 falling to 0; accuracy in % at
+presentations 2/5/10):
+
+    flat pixels, LSTM controller                     82.1 / 89.7 / 94.1
+    flat pixels, feed-forward controller             75.4 / 85.1 / 90.4
+    conv encoder, feed-forward controller (default)  85.2 / 91.5 / 95.2
+    the same, reading before the write               82.6 / 91.1 / 95.1
+
+With the conv encoder the feed-forward controller is ahead of the LSTM at 20,000 episodes too
+(82.5 / 90.2 / 94.2 against 77.6 / 86.6 / 88.9). Without its one length the conv encoder's output
+saturates the feed-forward controller, which then learns nothing.
+"""
 
 import dataclasses
 
