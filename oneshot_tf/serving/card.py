@@ -7,11 +7,11 @@ import sys
 
 CITATIONS = {
     "flmn": 'Mureja, Park and Yoo, "Meta-Learning via Feature-Label Memory Network", 2017',
-    "mann": 'Santoro, Bartunov, Botvinick, Wierstra and Lillicrap, "One-shot Learning with '
+    "mann": 'Santoro, Bartunov, Botvinick, Wierstra and Lillicrap, "Meta-Learning with '
     'Memory-Augmented Neural Networks", 2016',
     "ntm": 'Graves, Wayne and Danihelka, "Neural Turing Machines", 2014',
     "lstm": 'Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; the baseline of Santoro '
-    'et al., "One-shot Learning with Memory-Augmented Neural Networks", 2016',
+    'et al., "Meta-Learning with Memory-Augmented Neural Networks", 2016',
 }
 LICENCES = {
     "omniglot": "Omniglot (Lake, Salakhutdinov and Tenenbaum, 2015): MIT licence",
@@ -73,6 +73,7 @@ def text(learner, config, fields, record=None, paper=None):
 def _head(learner, config):
     about = sys.modules[type(learner).__module__].__doc__.strip().splitlines()[0]
     citation = CITATIONS.get(config.model, about)
+    weights = sum(w.shape.num_elements() for w in learner.trainable_variables)
     return f"""# {config.name}
 
 {about}
@@ -80,7 +81,7 @@ def _head(learner, config):
 - Paper: {citation}.
 - One-shot classification: a few labelled pictures of classes it has never seen come with the
   request, and it says which of them a picture belongs to. No training, no state between requests.
-- {learner.count_params():,} weights; pictures of {_image(learner)} (height, width, channels)."""
+- {weights:,} weights; pictures of {_image(learner)} (height, width, channels)."""
 
 
 def _data(config, fields):

@@ -5,8 +5,6 @@ A request that does not fit is refused inside the graph, with an InvalidArgument
 what was expected: behind a server there is no Python of ours to do it.
 """
 
-import dataclasses
-
 import tensorflow as tf
 
 from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode
@@ -32,7 +30,6 @@ class Signatures(tf.Module):
 
     def __init__(self, learner, ink="auto"):
         super().__init__(name="learner")
-        _use_loop(learner)
         self.learned = list(learner.variables)
         self.functions = {}
         if learner.num_labels == learner.way:
@@ -67,12 +64,6 @@ def save(learner, path, ink="auto"):
 def most_classes(learner):
     """How many classes one request may have."""
     return learner.way if learner.episode == "sequence" else _MOST_CLASSES
-
-
-def _use_loop(learner):
-    """Time steps are a loop: copies of a step are for a known number of them."""
-    if getattr(learner.options, "execution", "while") != "while":
-        learner.options = dataclasses.replace(learner.options, execution="while")
 
 
 def _classify(learner):
@@ -126,7 +117,7 @@ def _sequence(learner):
         labels = tf.cast(_checked_labels(labels, images, learner.num_labels, "labels"), tf.int32)
         logits = learner(SequenceEpisode(images, labels, tf.zeros_like(labels)), training=False)
         answers = tf.cast(learner.predict_labels(logits), tf.int64)
-        return {"probabilities": _softmax(learner, logits), "labels": answers}
+        return {"probabilities": learner.probabilities(logits), "labels": answers}
 
     return tf.function(
         sequence,
@@ -157,18 +148,6 @@ def _answer(learner, support, labels, query):
     there = tf.range(way)[None, None] < ways[:, None, None]
     probabilities = tf.nn.softmax(tf.where(there, logits, tf.float32.min))
     return {"probabilities": probabilities, "labels": tf.argmax(probabilities, axis=2)}
-
-
-def _softmax(learner, logits):
-    """[B, T, way]; of string labels [B, T, length, characters], each character by itself."""
-    logits = tf.cast(logits, tf.float32)
-    if learner.num_labels != learner.way:
-        width = logits.shape[-1]  # length times characters, and characters ** length labels
-        divisors = [n for n in range(2, width + 1) if width % n == 0]
-        characters = next(n for n in divisors if n ** (width // n) == learner.num_labels)
-        shape = tf.concat([tf.shape(logits)[:2], [width // characters, characters]], axis=0)
-        logits = tf.reshape(logits, shape)
-    return tf.nn.softmax(logits)
 
 
 def _require(condition, message, *received):
@@ -262,7 +241,7 @@ def decode_all(contents, shape, ink):
 
 
 def _decode(content, shape, ink):
-    image = _flatten(tf.io.decode_image(content, expand_animations=False), shape[2])
+    image = _flatten(_pixels(content), shape[2])
     factor = -(-tf.reduce_max(tf.shape(image)) // _LONGEST)
     if factor > 1:
         image = tf.round(tf.image.resize(image, -(-tf.shape(image)[:2] // factor), method="area"))
@@ -280,13 +259,33 @@ def _decode(content, shape, ink):
     return tf.ensure_shape(tf.clip_by_value(image / 255.0, 0.0, 1.0), shape)
 
 
+def _pixels(content):
+    """uint8 [h, w, 1 to 4] of a file whose head says that it is a picture of bearable size."""
+    png = tf.strings.substr(content, 0, 8) == b"\x89PNG\r\n\x1a\n"
+    png &= tf.strings.length(content) >= 24
+    jpeg = tf.strings.substr(content, 0, 3) == b"\xff\xd8\xff"
+    with tf.control_dependencies([_require(png | jpeg, "Pictures must be PNG or JPEG files")]):
+        content = tf.identity(content)
+
+    def png_area():  # of the head: two numbers of four bytes
+        head = tf.io.decode_raw(tf.strings.substr(content, 16, 8), tf.uint8)
+        sides = tf.reshape(tf.cast(head, tf.float32), [2, 4]) * [2.0**24, 2.0**16, 2.0**8, 1.0]
+        return tf.reduce_prod(tf.reduce_sum(sides, axis=1))
+
+    def jpeg_area():
+        return tf.reduce_prod(tf.cast(tf.io.extract_jpeg_shape(content)[:2], tf.float32))
+
+    area = tf.cond(jpeg, jpeg_area, png_area)
+    message = f"A picture must have at most {_MOST_PIXELS} pixels. Received:"
+    with tf.control_dependencies([_require(area <= _MOST_PIXELS, message, area)]):
+        return tf.io.decode_png(tf.identity(content))  # reads JPEG as well
+
+
 def _flatten(pixels, channels):
     """uint8 [h, w, 1 to 4] -> float32 [h, w, channels]; transparency becomes white."""
     pixels = tf.ensure_shape(pixels, [None, None, None])
     size = tf.shape(pixels)
-    message = f"A picture must have at most {_MOST_PIXELS} pixels. Received:"
-    with tf.control_dependencies([_require(size[0] * size[1] <= _MOST_PIXELS, message, size)]):
-        pixels = tf.cast(pixels, tf.float32)
+    pixels = tf.cast(pixels, tf.float32)
     transparent = size[2] % 2 == 0  # gray and alpha, or RGB and alpha
     opacity = tf.where(transparent, pixels[:, :, -1:] / 255.0, 1.0)
     colours = pixels[:, :, : size[2] - tf.cast(transparent, tf.int32)]

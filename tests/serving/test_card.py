@@ -1,0 +1,101 @@
+import dataclasses
+import json
+import re
+
+import pytest
+
+from oneshot_tf.options import DataOptions, RunConfig, TrainOptions
+from oneshot_tf.serving import card
+from tests.serving.exports import SIZE, WAY
+
+ALL = ["classify", "classify_encoded", "sequence"]
+
+
+@pytest.fixture(scope="module")
+def flmn(make_learner):
+    return make_learner("flmn", way=WAY, image_size=SIZE)
+
+
+@pytest.fixture
+def config(flmn):
+    return RunConfig(
+        name="flmn_omniglot_1",
+        model="flmn",
+        data=DataOptions(image_size=SIZE),
+        train=TrainOptions(way=WAY, seed=3),
+        options=flmn.options,
+    )
+
+
+@pytest.fixture
+def fields():
+    return {
+        "signatures": ALL,
+        "trained": {"episodes": 12345, "seconds": 60, "checkpoint": "best"},
+        "split": {"name": "flmn", "classes": [1100, 109, 414], "sha256": "abc123"},
+        "pictures_sha256": "def456",
+        "versions": {"python": "3.11", "tensorflow": "2.15.1"},
+        "commit": "0123456789ab",
+    }
+
+
+@pytest.fixture
+def record():
+    return {
+        "dataset": "omniglot",
+        "protocol": {"kind": "sequence", "part": "test", "episodes": 1000, "seed": 7},
+        "accuracy": {"1": {"mean": 33.333, "ci95": 0.4}, "2": {"mean": 91.239, "ci95": 0.3}},
+        "paper": {"1": 31.1},
+    }
+
+
+def test_says_what_it_is_and_where_from(flmn, config, fields):
+    text = card.text(flmn, config, fields)
+    for said in (
+        "Feature-Label Memory Network", "Mureja", "2017", "omniglot", "abc123", "def456", "12,345",
+        "1100 classes", "MIT licence", "seed 3", "0123456789ab", "tensorflow 2.15.1", "`best`",
+        f"{SIZE}, {SIZE}, 1", "ink 1",
+    ):  # fmt: skip
+        assert said in text, said
+
+
+def test_accuracy_stands_beside_the_papers(flmn, config, fields, record):
+    text = card.text(flmn, config, fields, record)
+    assert "| 1 | 33.33 | 0.40 | 31.1 |" in text
+    assert "| 2 | 91.24 | 0.30 |  |" in text
+    assert "1000 episodes" in text and "seed 7" in text
+
+
+def test_without_a_record_it_claims_nothing(flmn, config, fields):
+    assert "Not measured" in card.text(flmn, config, fields)
+
+
+def test_settings_that_differ_from_the_papers(flmn, config, fields):
+    options = dataclasses.replace(config.options, rows=99)
+    train = dataclasses.replace(config.train, learning_rate=0.5, seed=9, steps_per_call=3)
+    paper = dataclasses.replace(config, name="flmn_paper", options=options, train=train)
+    text = card.text(flmn, config, fields, paper=paper)
+    assert f"| `rows` | {config.options.rows} | 99 |" in text
+    assert "| `learning_rate` | 0.001 | 0.5 |" in text
+    assert "flmn_paper.flags" in text
+    assert "| `seed` |" not in text and "`steps_per_call`" not in text  # no settings of the result
+    assert "None differs" in card.text(flmn, config, fields, paper=config)
+
+
+def test_request_is_json_for_a_signature_that_is_there(flmn, config, fields, make_learner):
+    (body,) = re.findall(r"```json\n(.*?)```", card.text(flmn, config, fields), re.DOTALL)
+    body = json.loads(body)
+    assert body["signature_name"] == "classify_encoded"
+    assert set(body["inputs"]) == {"support_bytes", "support_labels", "query_bytes"}
+    strings = make_learner("flmn", way=WAY, image_size=SIZE, label_encoding="string")
+    fields = {**fields, "signatures": ["sequence"]}
+    text = card.text(strings, config, fields)
+    (body,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    assert json.loads(body)["signature_name"] == "sequence"
+    assert "classify" not in text.partition("## Limits")[0].partition("## Signatures")[2]
+
+
+def test_pictures_of_the_user_are_named_so(flmn, config, fields):
+    own = dataclasses.replace(config, data=DataOptions(dataset="folder", image_size=SIZE))
+    assert "pictures of the user" in card.text(flmn, own, fields)
+    assert "MIT" not in card.text(flmn, own, fields)

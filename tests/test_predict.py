@@ -1,0 +1,205 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image, ImageDraw
+
+from oneshot_tf import export, predict
+from oneshot_tf.errors import UserError
+from oneshot_tf.options import DataOptions
+from tests.serving.exports import SIZE, WAY, make_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, make_dataset):
+    """A workdir with an export under `export/1`."""
+    workdir = tmp_path_factory.mktemp("run")
+    make_run(workdir, make_dataset([3] * 8))
+    export.export(workdir)
+    return workdir
+
+
+def draw(path, seed, size=(30, 40)):
+    """A picture of a line through points that `seed` gives, dark on white."""
+    points = np.random.default_rng(seed).integers(5, 28, (4, 2))
+    image = Image.new("L", size, 255)
+    ImageDraw.Draw(image).line([tuple(int(n) for n in p) for p in points], fill=0, width=3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """support/<class>/*.png of `WAY` classes, of 2, 3 and 4 pictures; new/*.png and one JPEG."""
+    for c, name in enumerate(["a", "b c", "é"]):
+        for k in range(2 + c):
+            draw(tmp_path / "support" / name / f"{k}.png", 10 * c + k)
+    for k in range(3):
+        draw(tmp_path / "new" / f"{k}.png", 100 + k, size=(40 + k, 31))
+    draw(tmp_path / "new" / "photo.jpg", 104)
+    (tmp_path / "new" / "Thumbs.db").write_bytes(b"junk")
+    return tmp_path
+
+
+def ask(capsys, *words):
+    """What the command prints."""
+    assert predict.main(["predict", *words]) == 0
+    return capsys.readouterr().out
+
+
+def test_command_prints_a_line_a_picture(run, pictures):
+    words = [
+        "--export",
+        str(run / "export"),
+        "--support",
+        "support",
+        "--query",
+        "new/*.png,new/photo.jpg",
+    ]
+    program = [
+        sys.executable,
+        "-c",
+        "from oneshot_tf import flags, predict; flags.run(predict.main)",
+    ]
+    done = subprocess.run([*program, *words], cwd=pictures, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    head, *lines = done.stdout.splitlines()
+    assert head.split() == ["file", "class", "probability", "runner-up"]
+    assert [line.split()[0] for line in lines] == [
+        f"new/{n}" for n in ("0.png", "1.png", "2.png", "photo.jpg")
+    ]
+    # the SavedModel is all that answers: no model, no training
+    probe = program[-1].replace(
+        "flags.run(predict.main)",
+        "import sys; predict.main(sys.argv); "
+        "print([m for m in sys.modules if m.startswith(('oneshot_tf.models', 'oneshot_tf.layers', 'tf_keras'))])",
+    )
+    done = subprocess.run(
+        [*program[:-1], probe, *words], cwd=pictures, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_answers_are_the_exports(run, pictures, capsys):
+    words = [f"--export={run}", f"--support={pictures / 'support'}", f"--query={pictures / 'new'}"]
+    answers = json.loads(ask(capsys, *words, "--json"))
+    assert [a["file"] for a in answers] == [
+        str(pictures / "new" / n) for n in ("0.png", "1.png", "2.png", "photo.jpg")
+    ]
+    for a in answers:
+        assert list(a["probabilities"]) == ["a", "b c", "é"]
+        assert sum(a["probabilities"].values()) == pytest.approx(1.0, abs=1e-5)
+        ranked = sorted(a["probabilities"], key=a["probabilities"].get, reverse=True)
+        assert [a["class"], a["runner_up"]] == ranked[:2]
+        assert a["probability"] == a["probabilities"][a["class"]]
+
+    # the same by the signature that decodes in the graph; Pillow and it agree to a gray level
+    classes = predict.support_files(pictures / "support", WAY)
+    files = list(classes.values())
+    order = [(k, c) for k in range(4) for c in range(WAY) if k < len(files[c])]
+    new = [pictures / "new" / f"{k}.png" for k in range(3)]
+    encoded = tf.saved_model.load(str(run / "export" / "1")).signatures["classify_encoded"](
+        support_bytes=tf.constant([files[c][k].read_bytes() for k, c in order]),
+        support_labels=tf.constant([c for _, c in order], tf.int64),
+        query_bytes=tf.constant([path.read_bytes() for path in new]),
+    )
+    expected = [[a["probabilities"][name] for name in classes] for a in answers[:3]]
+    np.testing.assert_allclose(encoded["probabilities"], expected, atol=0.05)
+
+
+def test_many_queries_are_asked_in_parts(run, pictures, monkeypatch, capsys):
+    words = [f"--export={run}", f"--support={pictures / 'support'}", f"--query={pictures / 'new'}"]
+    together = ask(capsys, *words)
+    monkeypatch.setattr(predict, "_AT_ONCE", 3)
+    assert ask(capsys, *words) == together
+
+
+def test_support_takes_turns(pictures):
+    classes = predict.support_files(pictures / "support", None)
+    options = DataOptions(dataset="folder", image_size=SIZE)
+    images, labels = predict.read_support(classes, options)
+    assert labels.tolist() == [0, 1, 2, 0, 1, 2, 1, 2, 2]
+    assert images.shape == (9, SIZE, SIZE, 1) and 0.0 <= images.min() and images.max() <= 1.0
+    last = pictures / "support" / "é" / "3.png"
+    np.testing.assert_array_equal(images[-1], predict.read(last, options))
+
+
+def test_newest_export_is_found(tmp_path):
+    for number in ("2", "10", "9"):
+        (tmp_path / "export" / number).mkdir(parents=True)
+        (tmp_path / "export" / number / "saved_model.pb").write_bytes(b"")
+    (tmp_path / "export" / "11").mkdir()  # not finished
+    ten = tmp_path / "export" / "10"
+    assert predict.find_export(tmp_path) == predict.find_export(tmp_path / "export") == ten
+    assert predict.find_export(tmp_path / "export" / "2").name == "2"
+
+
+def test_queries_keep_their_order_and_odd_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.png", "a,1.png", "c[1].png", "c1.png", "in/z.png", "in/y.png", "in/.hidden"):
+        draw(tmp_path / name, 0) if name.endswith("png") else (tmp_path / name).write_text("")
+
+    def found(text):
+        return [path.name for path in predict.query_files(text)]
+
+    assert found("b.png,in") == ["b.png", "y.png", "z.png"]
+    assert found("a,1.png") == ["a,1.png"] and found("c[1].png") == ["c[1].png"]
+    assert found("c*.png,b.png") == ["c1.png", "c[1].png", "b.png"]
+
+
+def mistake(pictures, run, message, **changes):
+    flags = {"export": run, "support": pictures / "support", "query": pictures / "new", **changes}
+    with pytest.raises(UserError, match=message) as error:
+        predict.main(["predict", *(f"--{name}={value}" for name, value in flags.items())])
+    assert "\n" not in str(error.value)
+
+
+def test_more_classes_than_the_model_has(run, pictures):
+    draw(pictures / "support" / "fourth" / "0.png", 1)
+    mistake(pictures, run, f"at most {WAY} classes.*Received: 4.*--way=4")
+
+
+def test_folders_that_are_not_there(run, pictures):
+    nowhere = pictures / "nowhere"
+    mistake(pictures, run, "--support must be a folder", support=nowhere)
+    mistake(pictures, run, "--query must name pictures", query=nowhere)
+    mistake(pictures, run, "--query must name pictures", query=pictures / "*.gif")
+    mistake(pictures, run, "--export must be the folder of an exported model", export=nowhere)
+
+
+def test_support_without_classes_or_pictures(run, pictures):
+    mistake(pictures, run, "at least 2 folders.*it has 0", support=pictures / "new")
+    (pictures / "support" / "empty").mkdir()
+    shutil.rmtree(pictures / "support" / "a")
+    mistake(pictures, run, "'empty' has none")
+
+
+def test_unreadable_pictures(run, pictures):
+    (pictures / "new" / "1.png").write_bytes(b"no picture")
+    mistake(pictures, run, r"1\.png is not a readable picture")
+    (pictures / "new" / "1.png").unlink()
+    (pictures / "support" / "a" / "0.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    mistake(pictures, run, r"0\.png is not a readable picture")
+
+
+def test_damaged_exports(run, pictures):
+    copy = pictures / "copy"
+    shutil.copytree(run / "export" / "1", copy)
+    (copy / "saved_model.pb").write_bytes(b"damaged")
+    mistake(pictures, run, "cannot be loaded", export=copy)
+    fields = json.loads((copy / "export.json").read_text())
+    (copy / "export.json").write_text(json.dumps({**fields, "signatures": ["sequence"]}))
+    mistake(pictures, run, "sequences only", export=copy)
+    (copy / "export.json").unlink()
+    mistake(pictures, run, "copy the whole folder", export=copy)
+
+
+@pytest.mark.parametrize("flag", ["export", "support", "query"])
+def test_flags_that_are_missing(flag):
+    others = [f"--{name}=x" for name in ("export", "support", "query") if name != flag]
+    with pytest.raises(UserError, match=f"--{flag} is missing"):
+        predict.main(["predict", *others])
