@@ -1,5 +1,6 @@
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -9,6 +10,8 @@ import tensorflow as tf
 from oneshot_tf import experiment, export
 from oneshot_tf.errors import UserError
 from tests.serving.exports import SIZE, WAY, make_run
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,10 @@ def write_record(run):
 def test_command_exports_a_model_that_runs(run, tmp_path):
     words = [f"--workdir={run}", f"--output={tmp_path / 'served'}"]
     done = subprocess.run(
-        [sys.executable, "-m", "oneshot_tf.export", *words], capture_output=True, text=True
+        [sys.executable, "-m", "oneshot_tf.export", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     path = tmp_path / "served" / "1"

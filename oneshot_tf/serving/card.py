@@ -37,7 +37,15 @@ ARGUMENTS = {
     ),
     "embed": ("`images` float32 [N, {image}]", "`embeddings` float32 [N, D]"),
 }
-_NOT_SETTINGS = ("seed", "train_on_validation", "execution", "steps_per_call", "keep", "replicas")
+_NOT_SETTINGS = (
+    "data_dir",
+    "seed",
+    "train_on_validation",
+    "execution",
+    "steps_per_call",
+    "keep",
+    "replicas",
+)
 _NOT_SETTINGS += (
     "eval_every",
     "save_every",
@@ -60,7 +68,7 @@ def text(learner, config, fields, record=None, paper=None):
     parts = [
         _head(learner, config),
         _data(config, fields),
-        _settings(config, paper),
+        _settings(learner, config, paper),
         _accuracy(record),
         _signatures(learner, fields["signatures"]),
         _requests(learner, fields["signatures"]),
@@ -102,34 +110,38 @@ def _licence(config):
     return LICENCES.get(config.data.dataset, "pictures of the user who trained the model")
 
 
-def _settings(config, paper):
+def _settings(learner, config, paper):
     if paper is None:
-        against, title = None, "defaults of this package"
+        title, found = "defaults of this package", differences(config, None, learner.defaults)
     else:
-        against, title = paper, f"paper (`{paper.name}.flags`)"
-    rows = [
-        f"| `{name}` | {here} | {there} |" for name, here, there in differences(config, against)
-    ]
-    if not rows:
+        title, found = f"paper (`{paper.name}.flags`)", differences(config, paper)
+    if not found:
         return f"## Settings\n\nNone differs from the {title}."
+    rows = [f"| `{name}` | {here} | {there} |" for name, here, there in found]
     return "\n".join([f"## Settings\n\n| option | here | {title} |", "|---|---|---|", *rows])
 
 
-def differences(config, other=None):
+def differences(config, other=None, defaults=None):
     """[(option, value here, value there)] of what shapes the result.
 
     Args:
       config: `RunConfig`.
-      other: another of the same model, or None to compare with the classes' defaults.
+      other: another of the same model, or None to compare with what holds where nothing is said.
+      defaults: the model's own {option: value}, for that.
     """
     found = []
+    defaults = defaults or {}
+    encoders = {getattr(c.options, "encoder", None) for c in (config, other or config)}
+    flat = encoders == {"flat"}  # then the sizes of an encoder say nothing
     for part in ("data", "train", "options"):
         here = getattr(config, part)
         there = getattr(other, part) if other else type(here)()
         for field in dataclasses.fields(here):
-            values = getattr(here, field.name), getattr(there, field.name)
-            if values[0] != values[1] and field.name not in (*_NOT_SETTINGS, "data_dir"):
-                found.append((field.name, *values))
+            name = field.name
+            before, after = defaults.get(name, getattr(there, name)), getattr(here, name)
+            idle = name in _NOT_SETTINGS or (flat and name.startswith("encoder_"))
+            if before != after and not idle:
+                found.append((name, after, before))
     return found
 
 
@@ -212,19 +224,19 @@ def _python(names):
 
 
 def _limits(learner, config):
-    gray = "Gray pictures with ink 1 and paper 0, " if learner.image_shape[2] == 1 else "RGB in "
+    size = " x ".join(str(side) for side in learner.image_shape[:2])
+    kind = "Gray, ink 1 on paper 0" if learner.image_shape[2] == 1 else "RGB in [0, 1]"
     lines = [
         "## Limits",
         "",
-        f"- Made for pictures like those of {config.data.dataset}; drawings or photographs of "
-        "another kind are guesswork.",
-        f"- {gray}[0, 1], {_image(learner)}. Picture files are padded to a square and resized; gray "
-        f"ones are inverted where the border is bright (`ink` {config.data.ink}), EXIF turns are "
-        "not followed.",
+        f"- Made for pictures like those of {config.data.dataset}; on others it guesses, and the "
+        "probabilities do not say so.",
+        f"- {kind}, {size} pixels. Picture files are padded to a square and resized; gray ones are "
+        f"inverted where the border is bright (`ink` {config.data.ink}); EXIF turns are not followed.",
     ]
     if learner.episode == "sequence":
         lines += [
-            f"- At most {learner.num_labels} labels, as trained. The support is read in its order: "
+            f"- At most {learner.num_labels:,} labels, as trained. The support is read in its order: "
             "mix the classes, and show several pictures of each where there are.",
         ]
     return "\n".join(lines)

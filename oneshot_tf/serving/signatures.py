@@ -143,15 +143,18 @@ def _answer(learner, support, labels, query):
     labels = tf.cast(labels, tf.int32)
     unknown = tf.fill(tf.shape(query)[:2], -1)
     logits = learner(FewShotEpisode(support, labels, query, unknown), training=False)
-    way = tf.reduce_max(ways)
-    logits = tf.cast(logits, tf.float32)[:, :, :way]
-    there = tf.range(way)[None, None] < ways[:, None, None]
+    logits = tf.cast(logits, tf.float32)[:, :, : tf.reduce_max(ways)]
+    there = tf.range(tf.reduce_max(ways)) < ways[:, None, None]
     probabilities = tf.nn.softmax(tf.where(there, logits, tf.float32.min))
     return {"probabilities": probabilities, "labels": tf.argmax(probabilities, axis=2)}
 
 
 def _require(condition, message, *received):
     return tf.debugging.Assert(condition, [message, *received], summarize=12)
+
+
+def _has_rank(tensor, rank):
+    return tf.math.count_nonzero(tf.shape(tensor) >= 0) == rank  # `tf.rank` is taken as static
 
 
 def _checked(images, learner, name):
@@ -164,22 +167,23 @@ def _checked(images, learner, name):
     images = tf.raw_ops.PlaceholderWithDefault(input=images, shape=tf.TensorShape(None))
     height, width, channels = learner.image_shape
     right_shape = _require(
-        (tf.rank(images) == rank) & tf.reduce_all(tf.shape(images)[-3:] == learner.image_shape),
+        _has_rank(images, rank) & tf.reduce_all(tf.shape(images)[-3:] == learner.image_shape),
         f"`{name}` must be pictures of {height} x {width} x {channels}, in {rank} dimensions. "
         "Received shape:",
         tf.shape(images),
     )
     with tf.control_dependencies([right_shape]):
         images = tf.identity(images)
+    flat = tf.reshape(images, [-1])
     checks = [
         _require(
             tf.size(images) > 0, f"`{name}` must not be empty. Received shape:", tf.shape(images)
         ),
         _require(
-            tf.reduce_all((images >= 0.0) & (images <= 1.0)),  # false for NaN
+            tf.reduce_all((flat >= 0.0) & (flat <= 1.0)),  # false for NaN
             f"`{name}` must be in [0, 1], ink 1. Received, from and to:",
-            tf.reduce_min(images),
-            tf.reduce_max(images),
+            tf.reduce_min(flat),
+            tf.reduce_max(flat),
         ),
     ]
     with tf.control_dependencies(checks):
@@ -193,19 +197,20 @@ def _checked_labels(labels, pictures, limit, name):
     sizes = tf.shape(labels)
     expected = tf.shape(pictures)[: static.rank]
     right_shape = _require(
-        (tf.rank(labels) == static.rank)
+        _has_rank(labels, static.rank)
         & (tf.reduce_prod(sizes) == tf.reduce_prod(expected))
         & (sizes[0] == expected[0]),
         f"`{name}` must have one label for each picture. Received shape, and expected:",
         sizes,
         expected,
     )
+    flat = tf.reshape(labels, [-1])
     in_range = _require(
-        tf.reduce_all((labels >= -1) & (labels < limit)),
+        tf.reduce_all((flat >= -1) & (flat < limit)),
         f"`{name}` must be -1 (padding) or 0 to {limit - 1}: the model tells {limit} classes "
         "apart. Received, from and to:",
-        tf.reduce_min(labels),
-        tf.reduce_max(labels),
+        tf.reduce_min(flat),
+        tf.reduce_max(flat),
     )
     with tf.control_dependencies([right_shape, in_range]):
         return tf.ensure_shape(tf.identity(labels), static)
@@ -225,8 +230,7 @@ def _checked_support_labels(labels, pictures, learner):
 def decode_all(contents, shape, ink):
     """What `data/pictures.py` does with Pillow, in the graph.
 
-    The two agree to a gray level or two on PNG; JPEG decoders differ by a few more. A picture is
-    not turned as its EXIF says.
+    They agree to two gray levels on PNG, a few more on JPEG. EXIF does not turn a picture.
 
     Args:
       contents: string [n], files in PNG or JPEG.
