@@ -16,7 +16,16 @@ from oneshot_tf.training import loop
 from oneshot_tf.training.checkpoints import restore_weights
 from oneshot_tf.training.logging import write_hparams
 
-FREE = ("data_dir",)  # data options that may change between a run and its resumption
+# options that may change between a run and its resumption: they change no weight
+FREE = (
+    "data_dir",
+    "steps_per_call",
+    "eval_every",
+    "validation_episodes",
+    "save_every",
+    "keep",
+    "figures_every",
+)
 
 
 def make_config(parsed, name=None):
