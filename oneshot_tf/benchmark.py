@@ -18,7 +18,6 @@ from oneshot_tf.commands import model_options
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import dump, write_text
 from oneshot_tf.options import DataOptions, TrainOptions
-from oneshot_tf.sampling import source
 from oneshot_tf.training import loop, optimizers
 from oneshot_tf.training.logging import Log
 
@@ -54,16 +53,7 @@ def measure(config, updates):
     began = time.perf_counter()
     strategy = runtime.setup(config.train)
     config, dataset, split = experiment.with_data(config)
-    population = source.make(
-        dataset.select(split.train),
-        config.data,
-        rotations=config.data.rotations,
-        vary=experiment.varies(config.data),
-    )
-    with strategy.scope():
-        learner = experiment.make_learner(config)
-    share = config.train.batch_size // config.train.replicas
-    sample = experiment.make_sampler(learner, config, population, "train", share, 0)
+    learner, sample = experiment.make_training(config, dataset, split, strategy)
     fixed = sample(tf.constant(0, tf.int64))
     with tempfile.TemporaryDirectory() as workdir:
         real = _runner(learner, sample, config.train, strategy, workdir)

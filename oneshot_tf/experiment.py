@@ -129,6 +129,14 @@ def train(config, workdir, draw=None):
     config, dataset, split = with_data(config)
     prepare_workdir(workdir, config, dataset, split)
     write_hparams(workdir, config)
+    learner, sample = make_training(config, dataset, split, strategy)
+    hooks = make_hooks(learner, config, dataset.select(split.validation), draw)
+    loop.train(learner, sample, config.train, workdir, strategy, hooks)
+    return learner
+
+
+def make_training(config, dataset, split, strategy):
+    """(learner, sampler of one replica's training episodes): what a run and a benchmark train."""
     names = split.train + (split.validation if config.train.train_on_validation else ())
     population = source.make(
         dataset.select(names),
@@ -140,9 +148,7 @@ def train(config, workdir, draw=None):
         learner = make_learner(config)
     share = config.train.batch_size // strategy.num_replicas_in_sync
     sample = make_sampler(learner, config, population, "train", share, config.train.seed)
-    hooks = make_hooks(learner, config, dataset.select(split.validation), draw)
-    loop.train(learner, sample, config.train, workdir, strategy, hooks)
-    return learner
+    return learner, sample
 
 
 def make_hooks(learner, config, held_out, draw):
