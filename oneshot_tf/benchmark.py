@@ -92,7 +92,7 @@ def _runner(learner, sample, options, strategy, workdir):
 
 def _summary(config, learner, rates, memory, first_step):
     real, bare = (statistics.median(rates[name]) for name in ("real", "bare"))
-    steps = config.train.way * config.train.shot
+    steps = pictures_per_episode(learner, config.train)
     peak = matmul_peak()
     flops = learner.flops_per_episode(steps)
     return {
@@ -110,6 +110,17 @@ def _summary(config, learner, rates, memory, first_step):
         "peak_memory_gib": round(memory, 2),
         "seconds_to_first_step": round(first_step, 1),
     }
+
+
+def pictures_per_episode(learner, options):
+    """Pictures of one training episode; the mean of the usual sizes where they are drawn."""
+    if learner.episode == "labelled":
+        return 1
+    if learner.episode == "sequence":
+        return options.way * options.shot
+    way = (options.way + (options.way_from or options.way)) / 2.0
+    shot = (options.shot + (options.shot_from or options.shot)) / 2.0
+    return way * (shot + options.queries)
 
 
 def matmul_peak(size=2048, repeats=5):

@@ -35,6 +35,18 @@ class FewShotEpisode(typing.NamedTuple):
     query_labels: tf.Tensor
 
 
+class LabelledPictures(typing.NamedTuple):
+    """Pictures with the names of their classes, for learners that are trained as classifiers.
+
+    Attributes:
+      images: float32 [B, H, W, C] in [0, 1]; one picture is one episode.
+      labels: int32 [B], the class among all training classes, turned ones included.
+    """
+
+    images: tf.Tensor
+    labels: tf.Tensor
+
+
 def previous_labels(labels):
     """The labels as the learner sees them: y_{t-1} at step t, -1 (nothing) at the first.
 

@@ -11,7 +11,7 @@ from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import protocols, records
 from oneshot_tf.files import read_json
 from oneshot_tf.options import DataOptions, RunConfig, TrainOptions
-from oneshot_tf.sampling import few_shot, sequence, source
+from oneshot_tf.sampling import few_shot, labelled, sequence, source
 from oneshot_tf.training import loop
 from oneshot_tf.training.checkpoints import restore_weights
 from oneshot_tf.training.logging import write_hparams
@@ -73,7 +73,23 @@ def with_data(config):
         name = config.name.replace("omniglot", "glyphs")
         config = dataclasses.replace(config, name=name, data=substitute)
         dataset = load_pictures(config.data, vary=vary)
-    return config, dataset, splits.load(dataset, config.data)
+    split = splits.load(dataset, config.data)
+    return with_classes(config, split), dataset, split
+
+
+def with_classes(config, split):
+    """The config of a classifier over all training classes, with their number."""
+    if getattr(config.options, "train_classes", 0) is not None:
+        return config
+    count = len(training_classes(config, split)) * (4 if config.data.rotations else 1)
+    return dataclasses.replace(
+        config, options=dataclasses.replace(config.options, train_classes=count)
+    )
+
+
+def training_classes(config, split):
+    """The names of the classes that train."""
+    return split.train + (split.validation if config.train.train_on_validation else ())
 
 
 def make_learner(config):
@@ -90,28 +106,37 @@ def make_learner(config):
 
 
 def make_sampler(learner, config, population, stream, batch, seed):
-    """A sampler of the kind of episode that the model trains on."""
+    """A sampler of what the model trains on or, elsewhere than in training, of what it answers."""
     train = config.train
+    common = {"seed": seed, "stream": stream, "batch": batch}
     if learner.episode == "sequence":
         return sequence.sampler(
             population,
-            seed=seed,
-            stream=stream,
-            batch=batch,
+            **common,
             way=train.way,
             per_class=train.shot,
             num_labels=learner.num_labels,
             counts=train.counts if stream == "train" else "equal",
         )
+    if stream != "train":
+        way, shot = validation_setting(train)
+        return few_shot.sampler(population, **common, way=way, shot=shot, queries=train.queries)
+    if learner.episode == "labelled":
+        return labelled.sampler(population, **common)
     return few_shot.sampler(
         population,
-        seed=seed,
-        stream=stream,
-        batch=batch,
+        **common,
         way=train.way,
         shot=train.shot,
         queries=train.queries,
+        way_from=train.way_from,
+        shot_from=train.shot_from,
     )
+
+
+def validation_setting(train):
+    """(way, shot) of validation: the hardest of those trained on, which tells models apart."""
+    return train.way, train.shot_from or train.shot
 
 
 def train(config, workdir, draw=None):
@@ -137,9 +162,8 @@ def train(config, workdir, draw=None):
 
 def make_training(config, dataset, split, strategy):
     """(learner, sampler of one replica's training episodes): what a run and a benchmark train."""
-    names = split.train + (split.validation if config.train.train_on_validation else ())
     population = source.make(
-        dataset.select(names),
+        dataset.select(training_classes(config, split)),
         config.data,
         rotations=config.data.rotations,
         vary=varies(config.data),
@@ -196,9 +220,8 @@ def measure(learner, config, sample, episodes):
     """Accuracies of one protocol run on the model's own kind of episode."""
     if learner.episode == "sequence":
         return protocols.sequence(learner, sample, episodes, config.train.shot)
-    return {
-        f"{config.train.way}w{config.train.shot}s": protocols.few_shot(learner, sample, episodes)
-    }
+    way, shot = validation_setting(config.train)
+    return {f"{way}w{shot}s": protocols.few_shot(learner, sample, episodes)}
 
 
 def prepare_workdir(workdir, config, dataset, split):

@@ -80,6 +80,10 @@ def parse(argv, own, groups, models=None):
     except flags.Error as error:
         raise UserError(f"{str(error).splitlines()[0]} (--help lists the flags)") from None
     given = {name: values[name].value for name in known if values[name].present}
+    for name in {f.name for cls in groups for f in dataclasses.fields(cls) if spans(f)} & set(
+        given
+    ):
+        given |= read_span(name, given[name])
     if values["help"].value:
         print(_help(argv[0], own, groups, classes, given.get("model")))
         sys.exit(0)
@@ -98,8 +102,29 @@ def _define_fields(values, cls, known):
         if field.name not in known:
             kind = field_type(cls, field.name)
             # choices are checked by the options class: models may allow different ones
-            define(values, field.name, kind, field.metadata["help"])
+            define(values, field.name, str if spans(field) else kind, field.metadata["help"])
     return names
+
+
+def spans(field):
+    """Whether `--name=low:high` is allowed."""
+    return field.metadata.get("span", False)
+
+
+def read_span(name, text):
+    """{name: high, name_from: low} of "low:high"; a single number is the same in both.
+
+    Raises:
+      UserError: no whole number, or low above high.
+    """
+    low, colon, high = text.partition(":")
+    try:
+        numbers = [int(low), int(high) if colon else int(low)]
+    except ValueError:
+        numbers = [1, 0]
+    if numbers[0] > numbers[1]:
+        raise UserError(f"--{name} must be a whole number, or low:high. Received: {text}")
+    return {name: numbers[1], f"{name}_from": numbers[0] if colon else None}
 
 
 def _check_model_flags(given, specific, classes):

@@ -11,7 +11,7 @@ import typing
 from oneshot_tf.errors import UserError
 
 
-def option(default, help, *, choices=None, low=None, high=None, search=None):
+def option(default, help, *, choices=None, low=None, high=None, search=None, span=False):
     """One field of an options class.
 
     Args:
@@ -21,8 +21,10 @@ def option(default, help, *, choices=None, low=None, high=None, search=None):
       low: the smallest allowed number, or None.
       high: the largest allowed number, or None.
       search: what `oneshot_tf.tune` may try: a list of values, or (low, high, "linear" | "log").
+      span: as a flag, `low:high` sets this field and the field `<name>_from` as well.
     """
     metadata = {"help": help, "choices": choices, "low": low, "high": high, "search": search}
+    metadata["span"] = span
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -102,10 +104,17 @@ class TrainOptions(Options):
     seed: int = option(0, "seed of weights and episodes", low=0)
     episodes: int = option(100_000, "how many episodes in all", low=1)
     batch_size: int = option(16, "episodes per update", low=1)
-    way: int = option(5, "classes per episode", low=2)
-    shot: int = option(
-        10, "pictures per class: presentations of a sequence, or support pictures", low=1
+    way: int = option(
+        5, "classes per episode; 5:20 draws them anew for every few-shot batch", low=2, span=True
     )
+    way_from: int | None = option(None, "the smaller number of --way=5:20", low=2)
+    shot: int = option(
+        10,
+        "pictures per class: presentations of a sequence, or support pictures (also 1:5)",
+        low=1,
+        span=True,
+    )
+    shot_from: int | None = option(None, "the smaller number of --shot=1:5", low=1)
     queries: int = option(5, "query pictures per class of a few-shot episode", low=1)
     counts: str = option(
         "equal",

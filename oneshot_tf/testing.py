@@ -28,7 +28,7 @@ def evaluate(parsed, options):
     dataset, split = test_classes(config, parsed, options.part)
     given = {"data": data_options(config, parsed)}
     population = experiment.test_population(dataclasses.replace(config, **given), dataset)
-    kind = options.protocol or learner.episode
+    kind = options.protocol or ("sequence" if learner.episode == "sequence" else "few_shot")
     measure = measure_sequence if kind == "sequence" else measure_few_shot
     protocol, accuracy = measure(learner, config, population, parsed, options)
     protocol = {
@@ -39,11 +39,12 @@ def evaluate(parsed, options):
         "seed": options.eval_seed,
         "test_rotations": population.people.turns > 1,
         "augment_test": population.varied,
-        "bn": "running",
+        "bn": getattr(learner.options, "bn", "running"),
     }
     record = records.make(config, dataset.name, split, protocol, accuracy, learner, trained)
     print(table(record))
-    for path in record_paths(parsed, record, learner.episode):
+    own_kind = "sequence" if learner.episode == "sequence" else "few_shot"
+    for path in record_paths(parsed, record, own_kind):
         records.write(path, record)
         print(f"record: {path}")
     return record
@@ -107,16 +108,18 @@ def measure_few_shot(learner, config, population, parsed, options):
             )
     accuracy = {}
     for way, shot in settings:
+        batch = protocols.fitting_batch(way * (shot + options.eval_queries))
         sample = few_shot.sampler(
             population,
             seed=options.eval_seed,
             stream=options.part,
-            batch=protocols.BATCH,
+            batch=batch,
             way=way,
             shot=shot,
             queries=options.eval_queries,
         )
-        accuracy[f"{way}w{shot}s"] = protocols.few_shot(learner, sample, options.eval_episodes)
+        found = protocols.few_shot(learner, sample, options.eval_episodes, batch)
+        accuracy[f"{way}w{shot}s"] = found
     ways, shots = (sorted({s[i] for s in settings}) for i in (0, 1))
     return {"way": ways, "shot": shots, "queries": options.eval_queries}, accuracy
 

@@ -22,6 +22,9 @@ SMALL = {
     "encoder": "flat",
     "encoder_channels": 4,
     "execution": "while",
+    "filters": 8,
+    "blocks": 2,
+    "train_classes": 12,
 }
 
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from oneshot_tf.ops import losses
 
 BATCH = 20  # episodes answered at once
+MOST_PICTURES = 2000  # answered at once, in batches of fewer episodes where they are large
 
 
 def sequence(learner, sample, episodes, presentations):
@@ -36,8 +37,15 @@ def sequence(learner, sample, episodes, presentations):
     }
 
 
-def few_shot(learner, sample, episodes):
-    """Accuracy on the queries of few-shot episodes: {"mean", "ci95"} in percent."""
+def few_shot(learner, sample, episodes, batch=BATCH):
+    """Accuracy on the queries of few-shot episodes: {"mean", "ci95"} in percent.
+
+    Args:
+      learner: a `Learner` that answers `FewShotEpisode`.
+      sample: (first episode) -> batch of episodes.
+      episodes: how many to answer.
+      batch: how many episodes `sample` gives.
+    """
 
     @tf.function
     def answer(first):
@@ -47,12 +55,17 @@ def few_shot(learner, sample, episodes):
         right = tf.reduce_sum(tf.cast(correct, tf.float32) * there, axis=1)
         return right, tf.reduce_sum(there, axis=1)
 
-    right, shown = _collect(answer, episodes)
+    right, shown = _collect(answer, episodes, batch)
     return summary(right / shown)
 
 
-def _collect(answer, episodes):
-    parts = [answer(tf.constant(b * BATCH, tf.int64)) for b in range(math.ceil(episodes / BATCH))]
+def fitting_batch(pictures):
+    """Episodes to answer at once, where each has so many pictures."""
+    return max(1, min(BATCH, MOST_PICTURES // pictures))
+
+
+def _collect(answer, episodes, batch=BATCH):
+    parts = [answer(tf.constant(b * batch, tf.int64)) for b in range(math.ceil(episodes / batch))]
     return (np.concatenate([part[i].numpy() for part in parts])[:episodes] for i in (0, 1))
 
 

@@ -9,6 +9,11 @@ MODELS = {
     "mann": "oneshot_tf.models.mann:MANN",
     "ntm": "oneshot_tf.models.ntm:NTM",
     "lstm": "oneshot_tf.models.lstm:LSTM",
+    "matching": "oneshot_tf.models.matching:Matching",
+    "prototypical": "oneshot_tf.models.prototypical:Prototypical",
+    "siamese": "oneshot_tf.models.siamese:Siamese",
+    "classifier": "oneshot_tf.models.classifier:Classifier",
+    "pixels": "oneshot_tf.models.pixels:Pixels",
 }
 
 

@@ -11,7 +11,7 @@ class Learner(keras.Model):
 
     Class attributes:
       Options: the frozen dataclass of the model's own options.
-      episode: the kind it trains on, "sequence" or "few_shot".
+      episode: the kind it trains on: "sequence", "few_shot", or "labelled" (single pictures).
       defaults: values of `DataOptions` and `TrainOptions` that are best for this model.
       papers: accuracies published for this model, {config name: {key: percent}}.
     """

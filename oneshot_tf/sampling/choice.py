@@ -100,27 +100,29 @@ def choose_width(people, way, num_labels):
     return people.num_classes + way * people.max_size + num_labels
 
 
-def choose(noise, people, way, per_class, num_labels):
+def choose(noise, people, way, per_class, num_labels, most_way=None):
     """Classes without replacement, drawings without replacement, labels permuted.
 
     Args:
       noise: float32 [B, choose_width(...)] uniform numbers.
       people: the `Population`.
-      way: classes per episode.
-      per_class: drawings per class.
+      way: classes per episode, an int or a scalar tensor.
+      per_class: drawings per class, an int or a scalar tensor.
       num_labels: labels to give out; `way` of them are used, each at most once.
+      most_way: what `way` is at most where it is a tensor; labels are then 0 .. way - 1.
 
     Returns:
       A `Choice`.
     """
-    sizes = [people.num_classes, way * people.max_size, num_labels]
+    most_way = most_way or way
+    sizes = [people.num_classes, most_way * people.max_size, num_labels]
     class_noise, drawing_noise, label_noise = tf.split(noise, sizes, axis=1)
     classes = tf.math.top_k(class_noise, way).indices
-    labels = tf.math.top_k(label_noise, way).indices
+    labels = tf.math.top_k(label_noise if most_way is way else label_noise[:, :way], way).indices
     base_classes = people.offsets.shape[0] - 1
     first = tf.gather(people.offsets, classes % base_classes)
     size = tf.gather(people.offsets, classes % base_classes + 1) - first
-    drawing_noise = tf.reshape(drawing_noise, [-1, way, people.max_size])
+    drawing_noise = tf.reshape(drawing_noise, [-1, most_way, people.max_size])[:, :way]
     there = tf.range(people.max_size) < size[..., None]
     picked = tf.math.top_k(tf.where(there, drawing_noise, -1.0), per_class).indices
     return Choice(drawings=first[..., None] + picked, turns=classes // base_classes, labels=labels)

@@ -6,7 +6,7 @@ from oneshot_tf.episodes import FewShotEpisode
 from oneshot_tf.sampling import choice, source
 
 
-def sampler(population, *, seed, stream, batch, way, shot, queries):
+def sampler(population, *, seed, stream, batch, way, shot, queries, way_from=None, shot_from=None):
     """A function that draws batches of `FewShotEpisode`.
 
     The support is in random order; queries stand class by class. Support and queries of an episode
@@ -20,45 +20,71 @@ def sampler(population, *, seed, stream, batch, way, shot, queries):
       way: classes per episode.
       shot: support pictures per class.
       queries: query pictures per class.
+      way_from: draws the way of each batch from way_from .. way; None is always `way`.
+      shot_from: likewise of `shot`.
 
     Returns:
-      sample(first) -> FewShotEpisode, for episodes first .. first + batch - 1.
+      sample(first) -> FewShotEpisode, for episodes first .. first + batch - 1. All episodes of a
+      batch have one way and one shot; where these are drawn, shapes are known at run time only.
 
     Raises:
       UserError: the data cannot fill an episode.
     """
     people = population.people
-    per_class = shot + queries
-    choice.check(population.dataset, people, way, per_class)
+    choice.check(population.dataset, people, way, shot + queries)
+    drawn = way_from not in (None, way) or shot_from not in (None, shot)
     widths = [choice.choose_width(people, way, way), way * shot]
-    widths.append(3 * way * per_class if population.varied else 0)
+    widths.append(3 * way * (shot + queries) if population.varied else 0)
+    widths.append(2 if drawn else 0)
 
     def sample(first):
         noise = choice.uniform_rows(seed, stream, first, batch, sum(widths))
-        choosing, order_noise, variation = tf.split(noise, widths, axis=1)
-        chosen = choice.choose(choosing, people, way, per_class, way)
-        order = tf.argsort(order_noise, axis=1)
-        turns = tf.repeat(chosen.turns[..., None], per_class, axis=2)
-        labels = tf.repeat(chosen.labels[..., None], per_class, axis=2)
-
-        def part(values, start, stop):
-            return tf.reshape(values[:, :, start:stop], [batch, way * (stop - start)])
-
-        parts = [
-            [part(values, 0, shot), part(values, shot, per_class)]
-            for values in (chosen.drawings, turns, labels)
-        ]
-        (drawn, query_drawn), (turned, query_turned), (support_labels, query_labels) = parts
-        drawn, turned, support_labels = (
-            tf.gather(values, order, batch_dims=1) for values in (drawn, turned, support_labels)
+        choosing, order_noise, variation, sizes = tf.split(noise, widths, axis=1)
+        if drawn:
+            now_way = between(sizes[0, 0], way_from or way, way)
+            now_shot = between(sizes[0, 1], shot_from or shot, shot)
+        else:
+            now_way, now_shot = way, shot
+        chosen = choice.choose(choosing, people, now_way, now_shot + queries, way, way)
+        order = tf.argsort(order_noise[:, : now_way * now_shot], axis=1)
+        every = [1, 1, now_shot + queries]
+        drawings, turns, labels = (
+            separate(values, order, now_shot)
+            for values in (
+                chosen.drawings,
+                tf.tile(chosen.turns[..., None], every),
+                tf.tile(chosen.labels[..., None], every),
+            )
         )
-        drawings = tf.concat([drawn, query_drawn], axis=1)
-        turned = tf.concat([turned, query_turned], axis=1)
         variation = (
-            tf.reshape(variation, [batch, way * per_class, 3]) if population.varied else None
+            tf.reshape(variation, [batch, -1, 3])[:, : now_way * (now_shot + queries)]
+            if population.varied
+            else None
         )
-        images = source.pictures(population, drawings, turned, variation)
-        support, query = tf.split(images, [way * shot, way * queries], axis=1)
-        return FewShotEpisode(support, support_labels, query, query_labels)
+        images = source.pictures(population, tf.concat(drawings, 1), tf.concat(turns, 1), variation)
+        support, query = tf.split(images, [now_way * now_shot, now_way * queries], axis=1)
+        return FewShotEpisode(support, labels[0], query, labels[1])
 
     return sample
+
+
+def separate(values, order, shot):
+    """Support, in its random order, and queries of what is arranged by class.
+
+    Args:
+      values: [B, way, shot + queries].
+      order: int32 [B, way * shot].
+      shot: an int or a scalar tensor.
+
+    Returns:
+      ([B, way * shot], [B, way * queries]).
+    """
+    support = tf.reshape(values[:, :, :shot], [values.shape[0], -1])
+    return tf.gather(support, order, batch_dims=1), tf.reshape(
+        values[:, :, shot:], [values.shape[0], -1]
+    )
+
+
+def between(noise, low, high):
+    """int32 in low .. high, both included, of a uniform number in [0, 1)."""
+    return low + tf.minimum(tf.cast(noise * float(high - low + 1), tf.int32), high - low)

@@ -169,6 +169,9 @@ def train(learner, sample, options, workdir, strategy, hooks):
         optimizer.build(learner.trainable_variables)
         checkpoints = Checkpoints(workdir, learner, optimizer, options.keep)
     checkpoints.restore()
+    if not learner.trainable_variables:
+        _save_untrained(learner, options, checkpoints, workdir, hooks)
+        return
     train_steps = make_train_steps(learner, optimizer, sample, options, strategy)
     log = Log(workdir, options.episodes, int(checkpoints.updates) * options.batch_size)
     try:
@@ -178,12 +181,20 @@ def train(learner, sample, options, workdir, strategy, hooks):
         log.close()
 
 
-def _run(learner, train_steps, optimizer, options, checkpoints, log, hooks, signals):
-    """The outer loop: whole calls, which end exactly at validations, saves and pictures."""
-    batch = options.batch_size
-    total = optimizers.updates(options.episodes, batch)
-    every = {
-        name: optimizers.updates(episodes, batch)
+def _save_untrained(learner, options, checkpoints, workdir, hooks):
+    """What a run of a model without weights comes to: its validation, its pictures, a checkpoint."""
+    log = Log(workdir, options.episodes, 0)
+    log.say(f"{learner.name} has no weights; there is nothing to train")
+    try:
+        _between(set(_every(options, hooks)), checkpoints, log, hooks, 0)
+    finally:
+        log.close()
+
+
+def _every(options, hooks):
+    """{what happens between calls: after how many updates}."""
+    return {
+        name: optimizers.updates(episodes, options.batch_size)
         for name, episodes in [
             ("validate", options.eval_every if hooks.validate else 0),
             ("save", options.save_every),
@@ -191,6 +202,13 @@ def _run(learner, train_steps, optimizer, options, checkpoints, log, hooks, sign
         ]
         if episodes
     }
+
+
+def _run(learner, train_steps, optimizer, options, checkpoints, log, hooks, signals):
+    """The outer loop: whole calls, which end exactly at validations, saves and pictures."""
+    batch = options.batch_size
+    total = optimizers.updates(options.episodes, batch)
+    every = _every(options, hooks)
     now = int(checkpoints.updates)
     if now >= total:
         log.say(f"{now * batch:,} episodes are done; raise --episodes to train on")

@@ -1,0 +1,76 @@
+"""Full-context embeddings, [MN] appendix A: each embedding sees the whole support set.
+
+Dimensions: B episodes, S support pictures, Q queries, D features.
+"""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from oneshot_tf.ops import matching, shapes
+
+
+class SupportContext(keras.layers.Layer):
+    """g(x_i, S) = forward h_i + backward h_i + g'(x_i), [MN] A.2: a bi-LSTM over the support.
+
+    The result depends on the order of the support.
+
+    Args:
+      width: D, features of g' and units of each direction.
+    """
+
+    def __init__(self, width, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
+        self.lstm = keras.layers.Bidirectional(
+            keras.layers.RNN(keras.layers.LSTMCell(width), return_sequences=True),
+            merge_mode="sum",
+            name="bi_lstm",
+        )
+
+    def build(self, shape):
+        del shape
+        self.lstm.build(tf.TensorShape([None, None, self.width]))
+        self.built = True
+
+    def call(self, support, there):
+        """support g' [B, S, D], there bool [B, S] -> g [B, S, D]; padding is passed over."""
+        shapes.check({"D": self.width}, support=(support, "B S D"), there=(there, "B S"))
+        return support + self.lstm(support, mask=there)
+
+
+class QueryContext(keras.layers.Layer):
+    """f(x, S) = attLSTM(f'(x), g(S), K), [MN] A.1.
+
+    Args:
+      width: D.
+      steps: K, how often the support set is read; 0 leaves f' as it is.
+    """
+
+    def __init__(self, width, steps, **kwargs):
+        super().__init__(**kwargs)
+        self.width, self.steps = width, steps
+        # [h, r] is the recurrent state of Eq. 3. Gates are linear in it, so r may as well come in
+        # beside the input: a stock cell with input [f', r] and state h has the paper's weights.
+        self.cell = keras.layers.LSTMCell(width, name="att_lstm") if steps else None
+
+    def build(self, shape):
+        del shape
+        if self.cell is not None:
+            self.cell.build([None, 2 * self.width])
+        self.built = True
+
+    def call(self, query, support, there):
+        """query f' [B, Q, D], support g [B, S, D], there bool [B, S] -> f [B, Q, D]."""
+        shapes.check(
+            {"D": self.width}, query=(query, "B Q D"), support=(support, "B S D"),
+            there=(there, "B S"),
+        )  # fmt: skip
+        shape = tf.shape(query)
+        inputs = tf.reshape(query, [-1, self.width])
+        hidden, carry = inputs, tf.zeros_like(inputs)  # h_0 = f', c_0 = 0
+        for _ in range(self.steps):
+            read = matching.attend(tf.reshape(hidden, shape), support, there)  # r_{k-1}, Eq. 5
+            read = tf.reshape(read, [-1, self.width])
+            output, (_, carry) = self.cell(tf.concat([inputs, read], axis=1), [hidden, carry])
+            hidden = output + inputs  # Eq. 4
+        return tf.reshape(hidden, shape)

@@ -1,0 +1,195 @@
+"""Conv4: the embedding of [MN] section 4.1.1 and of most of what followed.
+
+Four blocks of 3x3 convolution with 64 filters, batch norm, ReLU and 2x2 max pooling: 28 x 28 pixels
+become 64 features, 64 x 64 become 4 x 4 x 64, 84 x 84 become 5 x 5 x 64.
+
+The layer holds weights; `embed` is a pure function of them, so that fine-tuning on one episode
+can try other weights and leave nothing behind.
+"""
+
+import typing
+
+import tensorflow as tf
+import tf_keras as keras
+
+from oneshot_tf.ops import shapes
+
+EPSILON = 1.001e-5  # the smallest that the fused operation takes
+MOMENTUM = 0.98  # of the running statistics
+
+
+class Block(typing.NamedTuple):
+    """The weights of one block.
+
+    Attributes:
+      kernel: [3, 3, C, F].
+      offset: [F], batch norm's beta.
+      factor: [F], batch norm's gamma.
+      bias: [F] of the convolution, or None.
+    """
+
+    kernel: tf.Tensor
+    offset: tf.Tensor
+    factor: tf.Tensor
+    bias: tf.Tensor | None
+
+
+class Conv4(keras.layers.Layer):
+    """A stack of blocks, flattened.
+
+    Args:
+      filters: filters of every convolution.
+      blocks: how many; each halves the picture, rounding down.
+      last_relu: the last block ends in a ReLU, as in the paper's text; without it features may be
+        negative, and a cosine can use the whole sphere.
+      bias: convolutions have a bias (batch norm takes it out again).
+      precision: "float32" or "mixed_bfloat16"; what is returned is float32 in both.
+    """
+
+    def __init__(self, filters=64, blocks=4, last_relu=True, bias=False, precision="float32", **kw):
+        super().__init__(**kw)
+        self.filters, self.blocks, self.last_relu, self.bias = filters, blocks, last_relu, bias
+        self.compute = "bfloat16" if precision == "mixed_bfloat16" else "float32"
+
+    def build(self, shape):
+        if min(shape[1:3]) >> self.blocks == 0:
+            raise ValueError(
+                f"`blocks`={self.blocks} halvings need pictures of {2**self.blocks} pixels or "
+                f"more. Received: {shape[1]} x {shape[2]}"
+            )
+        self.sides = [shape[1] >> i for i in range(self.blocks)]
+        self.learned, self.running = [], []
+        channels = shape[-1]
+        for i in range(self.blocks):
+            self.learned.append(self._add_block(i, channels))
+            self.running.append(
+                [
+                    self._add_running(f"mean_{i}", "zeros"),
+                    self._add_running(f"variance_{i}", "ones"),
+                ]
+            )
+            channels = self.filters
+        self.built = True
+
+    def _add_block(self, i, channels):
+        width = [self.filters]
+        kernel = self.add_weight(f"kernel_{i}", [3, 3, channels, self.filters])
+        offset = self.add_weight(f"offset_{i}", width, initializer="zeros")
+        factor = self.add_weight(f"factor_{i}", width, initializer="ones")
+        bias = self.add_weight(f"bias_{i}", width, initializer="zeros") if self.bias else None
+        return Block(kernel, offset, factor, bias)
+
+    def _add_running(self, name, start):
+        return self.add_weight(
+            name,
+            [self.filters],
+            initializer=start,
+            trainable=False,
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.MEAN,
+        )
+
+    def call(self, images, training=False, speakers=None):
+        """images [n, H, W, C] -> float32 [n, D].
+
+        Args:
+          images: float32 [n, H, W, C].
+          training: normalise by the batch's statistics, and keep running ones.
+          speakers: bool [B, N] with n = B N: each episode of N pictures is normalised by the
+            statistics of those of its pictures that are marked, not by the running ones.
+        """
+        if not training:
+            return self.embed(self.learned, images, speakers)
+        outputs, statistics = self._training_pass(images)
+        for (mean, variance), (now_mean, now_variance) in zip(
+            self.running, statistics, strict=True
+        ):
+            mean.assign(MOMENTUM * mean + (1.0 - MOMENTUM) * now_mean)
+            variance.assign(MOMENTUM * variance + (1.0 - MOMENTUM) * now_variance)
+        return outputs
+
+    def embed(self, learned, images, speakers=None):
+        """What the layer gives at test, with other weights than its own.
+
+        Args:
+          learned: list of `Block`.
+          images: float32 [n, H, W, C].
+          speakers: as in `call`.
+
+        Returns:
+          float32 [n, D].
+        """
+        features = tf.cast(images, self.compute)
+        for i, block in enumerate(learned):
+            features = self._convolve(features, block)
+            if speakers is None:
+                features, _, _ = tf.compat.v1.nn.fused_batch_norm(
+                    features,
+                    block.factor,
+                    block.offset,
+                    *(tf.convert_to_tensor(v) for v in self.running[i]),
+                    epsilon=EPSILON,
+                    is_training=False,
+                )
+            else:
+                features = normalize_episodes(features, block, speakers)
+            features = self._activate(features, i)
+        return _flatten(features)
+
+    def _training_pass(self, images):
+        """(float32 [n, D], [(mean, variance) of each block's batch])."""
+        features = tf.cast(images, self.compute)
+        statistics = []
+        for i, block in enumerate(self.learned):
+            features, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+                self._convolve(features, block), block.factor, block.offset, epsilon=EPSILON
+            )
+            statistics.append((mean, variance))
+            features = self._activate(features, i)
+        return _flatten(features), statistics
+
+    def _convolve(self, features, block):
+        kernel = tf.cast(block.kernel, self.compute)
+        features = tf.nn.conv2d(features, kernel, strides=1, padding="SAME")
+        return features if block.bias is None else features + tf.cast(block.bias, self.compute)
+
+    def _activate(self, features, i):
+        if i + 1 < self.blocks or self.last_relu:
+            features = tf.nn.relu(features)
+        return tf.nn.max_pool2d(features, 2, strides=2, padding="VALID")
+
+    def flops(self):
+        """Operations of the convolutions for one picture."""
+        return sum(
+            2.0 * block.kernel.shape.num_elements() * side**2
+            for block, side in zip(self.learned, self.sides, strict=True)
+        )
+
+
+def _flatten(features):
+    width = features.shape[1] * features.shape[2] * features.shape[3]
+    return tf.cast(tf.reshape(features, [-1, width]), tf.float32)
+
+
+def normalize_episodes(features, block, speakers):
+    """Batch norm with the statistics of each episode's own pictures.
+
+    Args:
+      features: [B N, h, w, F].
+      block: `Block`; factor and offset are used.
+      speakers: bool [B, N], the pictures whose mean and variance count.
+
+    Returns:
+      [B N, h, w, F].
+    """
+    shapes.check(features=(features, "n h w F"), speakers=(speakers, "B N"))
+    grouped = tf.concat([tf.shape(speakers), tf.shape(features)[1:]], axis=0)
+    grouped = tf.cast(tf.reshape(features, grouped), tf.float32)
+    share = tf.cast(speakers, tf.float32)[:, :, None, None, None]
+    pixels = tf.cast(features.shape[1] * features.shape[2], tf.float32)
+    count = tf.maximum(tf.reduce_sum(share, axis=[1, 2, 3, 4], keepdims=True), 1.0) * pixels
+    mean = tf.reduce_sum(grouped * share, axis=[1, 2, 3], keepdims=True) / count
+    squares = share * (grouped - mean) ** 2
+    variance = tf.reduce_sum(squares, axis=[1, 2, 3], keepdims=True) / count
+    normal = (grouped - mean) * tf.math.rsqrt(variance + EPSILON) * block.factor + block.offset
+    return tf.cast(tf.reshape(normal, tf.shape(features)), features.dtype)

@@ -1,0 +1,74 @@
+"""The baseline classifier of Vinyals et al. (2016): trained on all training classes at once.
+
+At test its last features before the softmax are compared by cosine. A baseline that is trained
+badly makes others look good: the defaults are the best we know, not the paper's (`--head=linear`).
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+from oneshot_tf.models.few_shot_learner import EmbeddingOptions, FewShotLearner
+from oneshot_tf.ops import matching
+from oneshot_tf.options import option
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassifierOptions(EmbeddingOptions):
+    """Options of the baseline classifier."""
+
+    head: str = option(
+        "cosine",
+        "training logits: linear in the features (the paper), or cosines with a vector a class",
+        choices=("linear", "cosine"),
+    )
+    head_scale: float = option(20.0, "factor of the cosines of the head `cosine`", low=0.001)
+    aggregate: str = option(
+        "nearest",
+        "which support pictures speak for a class: the nearest (the paper), all by sum or by mean",
+        choices=matching.AGGREGATES,
+    )
+    train_classes: int | None = option(
+        None, "classes of the softmax (default: counted from the training data)", low=2
+    )
+
+
+class Classifier(FewShotLearner):
+    """Softmax over the training classes; nearest neighbour by cosine on new ones."""
+
+    Options = ClassifierOptions
+    episode = "labelled"
+    defaults = {**FewShotLearner.defaults, "batch_size": 128, "shot_from": None, "shot": 1}
+
+    def build_weights(self):
+        if self.options.train_classes is None:
+            raise ValueError("`train_classes` must be known when a classifier is made")
+        shape = [self.width, self.options.train_classes]
+        self.class_weights = self.add_weight("class_weights", shape)
+        if self.options.head == "linear":
+            self.class_bias = self.add_weight("class_bias", shape[1:], initializer="zeros")
+
+    @property
+    def aggregate(self):
+        return self.options.aggregate
+
+    def class_logits(self, features):
+        """Logits of the training classes, [n, D] -> [n, training classes]."""
+        if self.options.head == "linear":
+            return tf.matmul(features, self.class_weights) + self.class_bias
+        features = tf.math.l2_normalize(features, axis=1, epsilon=1e-12)
+        directions = tf.math.l2_normalize(self.class_weights, axis=0, epsilon=1e-12)
+        return self.options.head_scale * tf.matmul(features, directions)
+
+    def train_loss(self, episode):
+        """Cross-entropy over all training classes, for `LabelledPictures`."""
+        logits = self.class_logits(self.embedding(episode.images, training=True))
+        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(episode.labels, logits)
+        right = tf.cast(self.predict_labels(logits) == episode.labels, tf.float32)
+        shown = tf.cast(tf.size(episode.labels), tf.float32)
+        return tf.reduce_mean(loss), {"right": tf.reduce_sum(right)[None], "shown": shown[None]}
+
+    def similarities(self, support, labels, query):
+        """Cosines of features, times the head's factor."""
+        del labels
+        return self.options.head_scale * matching.similarity(query, support, "cosine")

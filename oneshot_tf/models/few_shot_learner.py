@@ -1,0 +1,173 @@
+"""What Matching Networks and their baselines share: an embedding, and classes by similarity.
+
+Dimensions: B episodes, S support pictures, Q queries, D features, K classes.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+from oneshot_tf.layers.conv4 import Conv4
+from oneshot_tf.models.base import Learner
+from oneshot_tf.ops import losses, matching
+from oneshot_tf.options import Options, option
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddingOptions(Options):
+    """Options of every model with a Conv4."""
+
+    filters: int = option(64, "filters of each convolution", low=1)
+    blocks: int = option(4, "convolution blocks; each halves the picture", low=1, high=6)
+    last_relu: bool = option(True, "the last block ends in a ReLU (the papers)")
+    conv_bias: bool = option(False, "convolutions have a bias; batch norm takes it out again")
+    bn: str = option(
+        "running",
+        "batch norm at test: running statistics; those of the support; or of the whole episode, "
+        "queries included (batch: transductive)",
+        choices=("running", "support", "batch"),
+    )
+
+
+class FewShotLearner(Learner):
+    """An embedding of pictures; a query's class is found by comparing embeddings."""
+
+    Options = EmbeddingOptions
+    episode = "few_shot"
+    aggregate = "sum"  # how a class's pictures speak for it, see `class_log_probabilities`
+    # one model for all four usual settings: way and shot are drawn anew for each batch
+    defaults = {
+        "image_size": 28,
+        "rotations": True,
+        "test_rotations": True,
+        "way": 20,
+        "way_from": 5,
+        "shot": 5,
+        "shot_from": 1,
+        "batch_size": 4,
+        "schedule": "cosine",
+    }
+
+    def __init__(self, options, **kwargs):
+        super().__init__(options, **kwargs)
+        self.embedding = self.make_embedding(options)
+        self.width = self.embedding(tf.zeros([1, *self.image_shape])).shape[-1]
+        self.build_weights()
+
+    def make_embedding(self, options):
+        """The layer that embeds pictures: [n, H, W, C] -> [n, D]."""
+        return Conv4(
+            options.filters,
+            options.blocks,
+            options.last_relu,
+            options.conv_bias,
+            self.precision,
+            name="conv4",
+        )
+
+    def build_weights(self):
+        """Makes the weights behind the embedding."""
+
+    def similarities(self, support, labels, query):
+        """Logits of each query's attention on each support picture.
+
+        Args:
+          support: [B, S, D], embeddings.
+          labels: int32 [B, S], -1 for padding.
+          query: [B, Q, D], embeddings.
+
+        Returns:
+          [B, Q, S].
+        """
+        raise NotImplementedError
+
+    def answer(self, support, labels, query):
+        """Log-probabilities of the classes, [B, Q, K], from embeddings as in `similarities`."""
+        scores = self.similarities(support, labels, query)
+        return matching.class_log_probabilities(scores, labels, way_of(labels), self.aggregate)
+
+    def call(self, episode, training=False):
+        support, query = self.embed_episode(episode, training)
+        return self.answer(support, episode.support_labels, query)
+
+    def embed_episode(self, episode, training):
+        """(support [B, S, D], query [B, Q, D]), embedded in one pass."""
+        sizes = [tf.shape(part)[1] for part in (episode.support, episode.query)]
+        images = tf.concat([episode.support, episode.query], axis=1)
+        flat = tf.reshape(images, [-1, *self.image_shape])
+        marks = self.speakers(episode, training)
+        flat = self.embedding(
+            flat, training=training, **({} if marks is None else {"speakers": marks})
+        )
+        embedded = tf.reshape(flat, [-1, tf.add_n(sizes), self.width])
+        return tf.split(embedded, sizes, axis=1)
+
+    def speakers(self, episode, training):
+        """bool [B, S + Q]: whose statistics normalise an episode at test; None: running ones."""
+        if training or self.options.bn == "running":
+            return None
+        queries = tf.fill(tf.shape(episode.query)[:2], self.options.bn == "batch")
+        return tf.concat([episode.support_labels >= 0, queries], axis=1)
+
+    def train_loss(self, episode):
+        support, query = self.embed_episode(episode, True)
+        logits = self.answer(support, episode.support_labels, query)
+        loss = self.episode_loss(support, query, logits, episode)
+        return loss, right_and_shown(self.predict_labels(logits), episode.query_labels)
+
+    def episode_loss(self, support, query, logits, episode):
+        """Minus the mean log-probability of the right classes, [MN] Eq. 2."""
+        del support, query
+        return losses.cross_entropy(logits, episode.query_labels)
+
+    def predict_labels(self, logits):
+        return tf.argmax(logits, axis=-1, output_type=tf.int32)
+
+    def embed(self, images):
+        return self.embedding(images)
+
+    def figures(self, episode):
+        """The first episode of a batch, for `evaluation/figures.py`.
+
+        Args:
+          episode: `FewShotEpisode`.
+
+        Returns:
+          numpy arrays: "support" [S, H, W, C], "support_labels" [S], "query" [Q, H, W, C],
+          "query_labels", "predictions" and "confidence" [Q], "probabilities" [Q, K], "similarity"
+          and "attention" (its softmax) [Q, S].
+        """
+        first = type(episode)(*(part[:1] for part in episode))
+        found = {**first._asdict(), **self._looked_into(first)}
+        return {name: array[0].numpy() for name, array in found.items()}
+
+    @tf.function(reduce_retracing=True)
+    def _looked_into(self, episode):
+        support, query = self.embed_episode(episode, False)
+        labels = episode.support_labels
+        scores = self.similarities(support, labels, query)
+        logits = self.answer(support, labels, query)
+        probabilities = self.probabilities(logits)
+        return {
+            "similarity": scores,
+            "attention": matching.masked_softmax(scores, labels >= 0),
+            "probabilities": probabilities,
+            "predictions": self.predict_labels(logits),
+            "confidence": tf.reduce_max(probabilities, axis=-1),
+        }
+
+    def flops_per_episode(self, steps):
+        """Three times the convolutions' forward pass, of `steps` pictures."""
+        return 3.0 * steps * self.embedding.flops()
+
+
+def way_of(labels):
+    """How many classes the labels [B, S] speak of, a scalar tensor."""
+    return tf.reduce_max(labels) + 1
+
+
+def right_and_shown(answers, labels):
+    """{"right": [1], "shown": [1]} of answers and labels [B, Q]; padding (-1) does not count."""
+    there = tf.cast(labels >= 0, tf.float32)
+    right = tf.cast(answers == labels, tf.float32) * there
+    return {"right": tf.reduce_sum(right)[None], "shown": tf.reduce_sum(there)[None]}

@@ -1,0 +1,45 @@
+"""Cosine on raw pixels: the first row of Vinyals et al.'s tables. Nothing is learned."""
+
+import dataclasses
+
+from oneshot_tf.layers.encoder import FlatEncoder
+from oneshot_tf.models.few_shot_learner import FewShotLearner
+from oneshot_tf.ops import matching
+from oneshot_tf.options import Options, option
+
+
+@dataclasses.dataclass(frozen=True)
+class PixelsOptions(Options):
+    """Options of matching on pixels."""
+
+    kernel: str = option(
+        "cosine",
+        "similarity of two pictures; the paper's is cosine",
+        choices=("cosine", "dot", "sqeuclidean", "l1"),
+    )
+    aggregate: str = option(
+        "nearest",
+        "which support pictures speak for a class: the nearest (the paper), all by sum or by mean",
+        choices=matching.AGGREGATES,
+    )
+
+
+class Pixels(FewShotLearner):
+    """Nearest neighbour by the cosine of pictures."""
+
+    Options = PixelsOptions
+
+    def make_embedding(self, options):
+        del options
+        return FlatEncoder(name="pixels")
+
+    @property
+    def aggregate(self):
+        return self.options.aggregate
+
+    def speakers(self, episode, training):
+        return None
+
+    def similarities(self, support, labels, query):
+        del labels
+        return matching.similarity(query, support, self.options.kernel)

@@ -1,0 +1,38 @@
+"""Prototypical Networks (Snell et al., 2017): the nearest mean of a class.
+
+p(y = k | x) = softmax_k(-|f(x) - c_k|^2), c_k the mean embedding of class k. Eq. 1 and 2.
+"""
+
+import dataclasses
+
+from oneshot_tf.models.few_shot_learner import EmbeddingOptions, FewShotLearner, way_of
+from oneshot_tf.ops import matching
+from oneshot_tf.options import option
+
+
+@dataclasses.dataclass(frozen=True)
+class PrototypicalOptions(EmbeddingOptions):
+    """Options of Prototypical Networks."""
+
+    kernel: str = option(
+        "sqeuclidean",
+        "closeness to a prototype; the paper's is sqeuclidean",
+        choices=("sqeuclidean", "cosine", "dot", "l1"),
+    )
+    scale: float = option(1.0, "factor of the closeness (the paper: 1)", low=1e-6)
+
+
+class Prototypical(FewShotLearner):
+    """Distances to class means."""
+
+    Options = PrototypicalOptions
+
+    def answer(self, support, labels, query):
+        means, names = matching.prototypes(support, labels, way_of(labels))
+        scores = self.options.scale * matching.similarity(query, means, self.options.kernel)
+        return matching.class_log_probabilities(scores, names, way_of(labels))
+
+    def similarities(self, support, labels, query):
+        """Closeness to each support picture, for figures: with one picture a class, the model's."""
+        del labels
+        return self.options.scale * matching.similarity(query, support, self.options.kernel)

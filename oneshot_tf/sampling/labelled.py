@@ -1,0 +1,44 @@
+"""Single pictures with their classes: what a classifier over all training classes is trained on."""
+
+import tensorflow as tf
+
+from oneshot_tf.episodes import LabelledPictures
+from oneshot_tf.sampling import choice, source
+
+
+def sampler(population, *, seed, stream, batch):
+    """A function that draws batches of `LabelledPictures`: a class, then one of its drawings.
+
+    Args:
+      population: `source.Source`.
+      seed: the run's seed.
+      stream: a key of `choice.STREAMS`.
+      batch: pictures per call; each is an episode of its own.
+
+    Returns:
+      sample(first) -> LabelledPictures, for pictures first .. first + batch - 1. Labels are
+      classes of the population, turned ones included.
+    """
+    people = population.people
+    base_classes = people.offsets.shape[0] - 1
+    width = 2 + (3 if population.varied else 0)
+
+    def sample(first):
+        noise = choice.uniform_rows(seed, stream, first, batch, width)
+        labels = below(noise[:, 0], people.num_classes)
+        owner = labels % base_classes
+        start = tf.gather(people.offsets, owner)
+        drawings = start + below(noise[:, 1], tf.gather(people.offsets, owner + 1) - start)
+        variation = noise[:, None, 2:] if population.varied else None
+        turns = labels // base_classes
+        images = source.pictures(population, drawings[:, None], turns[:, None], variation)
+        return LabelledPictures(images[:, 0], labels)
+
+    return sample
+
+
+def below(noise, limit):
+    """int32 in [0, limit) of uniform numbers in [0, 1)."""
+    limit = tf.cast(limit, tf.int32)
+    # rounding may take the largest of noise to the limit itself
+    return tf.minimum(tf.cast(noise * tf.cast(limit, tf.float32), tf.int32), limit - 1)
