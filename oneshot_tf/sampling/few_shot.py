@@ -31,7 +31,8 @@ def sampler(population, *, seed, stream, batch, way, shot, queries):
     per_class = shot + queries
     choice.check(population.dataset, people, way, per_class)
     widths = [choice.choose_width(people, way, way), way * shot]
-    widths.append(3 * way * per_class if population.varied else 0)
+    numbers = source.noise_width(population)  # a picture
+    widths.append(numbers * way * per_class)
 
     def sample(first):
         noise = choice.uniform_rows(seed, stream, first, batch, sum(widths))
@@ -54,9 +55,7 @@ def sampler(population, *, seed, stream, batch, way, shot, queries):
         )
         drawings = tf.concat([drawn, query_drawn], axis=1)
         turned = tf.concat([turned, query_turned], axis=1)
-        variation = (
-            tf.reshape(variation, [batch, way * per_class, 3]) if population.varied else None
-        )
+        variation = tf.reshape(variation, [batch, way * per_class, numbers]) if numbers else None
         images = source.pictures(population, drawings, turned, variation)
         support, query = tf.split(images, [way * shot, way * queries], axis=1)
         return FewShotEpisode(support, support_labels, query, query_labels)
