@@ -178,7 +178,9 @@ def _read_pickle(path):
             "{label: rows}; delete it and get it again"
         )
     for name, chosen in rows.items():
-        whole = all(isinstance(i, (int, np.integer)) and 0 <= i < len(data) for i in chosen)
+        whole = isinstance(chosen, (list, tuple, np.ndarray)) and all(
+            isinstance(index, (int, np.integer)) and 0 <= index < len(data) for index in chosen
+        )
         if not isinstance(name, str) or not whole:
             raise UserError(
                 f"{path}: class {name!r} must have rows below {len(data)}; get it again"
