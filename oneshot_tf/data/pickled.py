@@ -17,7 +17,7 @@ _FROM_BUFFER = np.zeros(1).__reduce_ex__(5)[0]
 _CORES = ("numpy.core", "numpy._core")
 _DAMAGE = (
     pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, IndexError, KeyError,
-    OverflowError, MemoryError, ImportError, NotImplementedError,
+    OverflowError, MemoryError, SyntaxError, NotImplementedError,
 )  # fmt: skip
 
 
