@@ -29,11 +29,15 @@ FREE = (
 
 
 def make_config(parsed, name=None):
-    """The `RunConfig` of a command line: flags, then the model's defaults, then the general ones."""
+    """The `RunConfig` of a command line.
+
+    Flags count first, then the data set's defaults, the model's, and the general ones.
+    """
     if parsed.get("model") is None:
         raise UserError(f"--model is missing; it must be one of {', '.join(models.MODELS)}")
     model = models.find(parsed.get("model"))
-    chosen = parsed.options(DataOptions, model.defaults)
+    named = parsed.options(DataOptions, model.defaults).dataset
+    chosen = parsed.options(DataOptions, {**model.defaults, **data.DATASET_DEFAULTS.get(named, {})})
     return RunConfig(
         name=name or f"{parsed.get('model')}_{chosen.dataset}",
         model=parsed.get("model"),
@@ -167,6 +171,7 @@ def make_training(config, dataset, split, strategy):
         config.data,
         rotations=config.data.rotations,
         vary=varies(config.data),
+        train=True,
     )
     with strategy.scope():
         learner = make_learner(config)
@@ -259,11 +264,20 @@ def prepare_workdir(workdir, config, dataset, split):
 
 
 def differences(before, now):
-    """["--name (then X, now Y)"] of what must not change within a run; episodes may grow."""
+    """["--name (then X, now Y)"] of what must not change within a run; episodes may grow.
+
+    Options that have been added since the run began had their default then.
+    """
     found = []
-    for part in ("data", "train", "options"):
+    classes = {
+        "data": DataOptions,
+        "train": TrainOptions,
+        "options": models.find(now["model"]).Options,
+    }
+    for part, cls in classes.items():
+        defaults = dataclasses.asdict(cls())
         for name, value in now[part].items():
-            old = before.get(part, {}).get(name)
+            old = before.get(part, {}).get(name, defaults[name])
             grows = name == "episodes" and old is not None and value >= old
             if old != value and name not in FREE and not grows:
                 found.append(f"--{name} (then {old}, now {value})")

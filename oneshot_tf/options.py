@@ -68,14 +68,26 @@ class Options:
 class DataOptions(Options):
     """Which pictures, how large, which classes, and how they are varied."""
 
-    dataset: str = option("omniglot", "omniglot, mnist, minimnist, glyphs, or folder (your own)")
+    dataset: str = option(
+        "omniglot",
+        "omniglot, mnist, minimnist, glyphs, mini_imagenet, tiny_imagenet, or folder (your own)",
+    )
     data_dir: str | None = option(None, "where the data is (default: $ONESHOT_TF_DATA, else data)")
     split: str | None = option(
-        None, "which classes train: vinyals, background, flmn, random (default: the data set's own)"
+        None,
+        "which classes train: omniglot has vinyals, background, flmn; mini_imagenet ravi, vinyals; "
+        "tiny_imagenet tiny; all have random (default: the data set's first)",
     )
     split_seed: int = option(0, "seed of the split `random`", low=0)
-    image_size: int = option(28, "height and width of a picture in pixels", low=4, high=512)
-    channels: int = option(1, "1 for gray, 3 for colour", low=1, high=3)
+    image_size: int = option(
+        28,
+        "height and width of a picture in pixels (mini_imagenet: 84, tiny_imagenet: 64)",
+        low=4,
+        high=512,
+    )
+    channels: int = option(
+        1, "1 for gray, 3 for colour (mini_imagenet, tiny_imagenet: 3)", low=1, high=3
+    )
     ink: str = option(
         "auto",
         "which side of a gray picture is 1; auto looks at the border",
@@ -95,6 +107,22 @@ class DataOptions(Options):
         105, "pictures are turned and shifted at this size, before the resize", low=4, high=512
     )
     augment_test: bool = option(False, "turn and shift in validation and test as well")
+    random_crop: int = option(
+        0,
+        "training: pad by this many mirrored pixels, then cut out the size at random; 0 does not "
+        "(mini_imagenet: 8, tiny_imagenet: 4)",
+        low=0,
+        high=128,
+    )
+    flip: bool = option(
+        False, "training: mirror every other picture (mini_imagenet, tiny_imagenet: true)"
+    )
+    colour_jitter: float = option(
+        0.0,
+        "training: change brightness, contrast and saturation by up to this share; 0 does not",
+        low=0.0,
+        high=1.0,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

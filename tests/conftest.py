@@ -65,12 +65,12 @@ def distinct_dataset():
 
 @pytest.fixture(scope="session")
 def make_source():
-    """Makes a `Source`: (dataset, rotations, **data options) -> Source; varied where they vary."""
+    """Makes a `Source`: (dataset, rotations, **data options) -> Source, of training."""
 
     def make(dataset, rotations=False, **options):
         options = DataOptions(**{"image_size": dataset.images.shape[1], **options})
         vary = options.max_rotation > 0 or options.max_shift > 0
-        return source.make(dataset, options, rotations=rotations, vary=vary)
+        return source.make(dataset, options, rotations=rotations, vary=vary, train=True)
 
     return make
 

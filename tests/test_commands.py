@@ -230,6 +230,48 @@ def test_every_config_is_one(path, monkeypatch):
     assert path.stem.startswith(f"{config.model}_")
 
 
+def config_of(*words):
+    from oneshot_tf import experiment
+    from oneshot_tf.options import DataOptions, TrainOptions
+
+    parsed = flags.parse(
+        ["train.py", "--model=flmn", *words],
+        {},
+        [TrainOptions, DataOptions],
+        commands.model_options,
+    )
+    return experiment.make_config(parsed)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], {"image_size": 20, "channels": 1, "flip": False, "random_crop": 0}),
+        (["--dataset=glyphs"], {"image_size": 20, "channels": 1, "flip": False}),
+        (["--dataset=mini_imagenet"], {"image_size": 84, "channels": 3, "random_crop": 8}),
+        (["--dataset=tiny_imagenet"], {"image_size": 64, "channels": 3, "random_crop": 4}),
+        (["--dataset=tiny_imagenet"], {"flip": True, "rotations": False, "colour_jitter": 0.0}),
+        (["--dataset=tiny_imagenet", "--image_size=32"], {"image_size": 32, "channels": 3}),
+        (["--dataset=tiny_imagenet", "--noflip", "--random_crop=0"], {"flip": False}),
+    ],
+)
+def test_flags_count_before_the_data_sets_defaults_and_those_before_the_models(words, expected):
+    chosen = config_of(*words).data
+    assert {name: getattr(chosen, name) for name in expected} == expected
+
+
+def test_a_run_from_before_an_option_was_added_is_the_same_run():
+    from oneshot_tf import experiment
+
+    now = {**config_of().to_json(), "split": {}, "pictures_sha256": ""}
+    before = json.loads(json.dumps(now))
+    for name in ("flip", "random_crop", "colour_jitter"):
+        del before["data"][name]
+    assert experiment.differences(before, now) == []
+    now["data"]["random_crop"] = 4
+    assert experiment.differences(before, now) == ["--random_crop (then 0, now 4)"]
+
+
 def test_scripts_run_from_a_shell():
     for script in ("train.py", "eval.py"):
         done = subprocess.run([sys.executable, script, "--help"], cwd=ROOT, capture_output=True)

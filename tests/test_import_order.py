@@ -10,7 +10,7 @@ LEFT = {"", "errors", "options", "episodes", "files"}  # what all may import
 ORDER = ["data", "sampling", "ops", "layers", "models", "training", "evaluation", "serving"]
 # what a folder may import besides itself; the others may import all to their left
 ONLY = {
-    "data": LEFT,
+    "data": LEFT | {"flags"},  # for the command that prepares pictures
     "sampling": LEFT,
     "ops": set(),
     "layers": {"ops"},

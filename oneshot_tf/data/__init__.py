@@ -13,6 +13,14 @@ DATASETS = {
     "minimnist": "oneshot_tf.data.mnist:load_mini",
     "glyphs": "oneshot_tf.data.glyphs:load",
     "folder": "oneshot_tf.data.folder:load",
+    "mini_imagenet": "oneshot_tf.data.mini_imagenet:load",
+    "tiny_imagenet": "oneshot_tf.data.tiny_imagenet:load",
+}
+# what holds for a data set where nothing is said, whatever the model's own defaults are
+_COLOUR = {"channels": 3, "rotations": False, "flip": True}
+DATASET_DEFAULTS = {
+    "mini_imagenet": {**_COLOUR, "image_size": 84, "random_crop": 8},
+    "tiny_imagenet": {**_COLOUR, "image_size": 64, "random_crop": 4},
 }
 
 

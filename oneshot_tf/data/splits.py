@@ -1,7 +1,8 @@
 """Which classes train, validate and test. Disjoint, by class name, with a hash.
 
-The splits of Omniglot stand in `oneshot_tf/data/split_files/*.json`; `derive` makes them, and a test
-compares the two. Every other data set is split at random from a seed.
+Published splits stand in `oneshot_tf/data/split_files/*.json`. `derive` makes those of Omniglot,
+`imagenet_splits` those of miniImageNet and Tiny ImageNet, and tests compare them. Every other data
+set is split at random from a seed.
 """
 
 import dataclasses
@@ -24,6 +25,12 @@ _VINYALS_TEST_TOO = tuple(f"Gurmukhi/character{n}" for n in range(42, 46))
 # 109 of the paper's 1,209 training classes are ours to validate on.
 _FLMN_TRAIN, _FLMN_VALIDATION = 1209, 109
 OMNIGLOT_SPLITS = ("vinyals", "background", "flmn")
+# data set -> its stored splits, the default first
+PUBLISHED = {
+    "omniglot": OMNIGLOT_SPLITS,
+    "mini_imagenet": ("ravi", "vinyals"),
+    "tiny_imagenet": ("tiny",),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,10 +71,10 @@ def load(dataset, options):
     Raises:
       UserError: a name that this data set does not have, or too few classes to split.
     """
-    published = OMNIGLOT_SPLITS if dataset.name == "omniglot" else ()
+    published = PUBLISHED.get(dataset.name, ())
     name = options.split or (published[0] if published else "random")
     if name in published:
-        return stored(name)
+        return stored(name, dataset.name)
     if name != "random":
         names = ", ".join([*published, "random"])
         raise UserError(f"--split of {dataset.name} must be one of {names}. Received: {name}")
@@ -90,14 +97,31 @@ def shuffled(class_names, seed):
     )
 
 
-def stored(name):
-    """A published split of Omniglot, from the package's file; its hash is checked."""
+def stored(name, dataset="omniglot"):
+    """A published split of a data set, from the package's file.
+
+    Raises:
+      UserError: the file was changed, or what is published of the split is not all of it.
+    """
     folder = importlib.resources.files("oneshot_tf.data") / "split_files"
-    fields = json.loads((folder / f"omniglot_{name}.json").read_text(encoding="utf-8"))
+    fields = json.loads((folder / f"{dataset}_{name}.json").read_text(encoding="utf-8"))
     split = make(name, *(_expand(fields[part]) for part in ("train", "validation", "test")))
     if split.sha256() != fields["sha256"]:
         raise UserError(f"The stored split {name} does not have its hash; install the package anew")
+    _check_whole(dataset, fields)
     return split
+
+
+def _check_whole(dataset, fields):
+    """Refuses a split that was read from a scan, where classes of it could not be read."""
+    unread = [f"{slip} is no class that can be told" for slip in fields.get("unmended", ())]
+    missing = {part: count for part, count in fields.get("missing", {}).items() if count}
+    unread += [f"{count} classes of the {part} list are missing" for part, count in missing.items()]
+    if unread:
+        raise UserError(
+            f"The split {fields['name']} of {dataset} is not known whole: {'; '.join(unread)}; use "
+            f"--split={PUBLISHED[dataset][0]} or --split=random"
+        )
 
 
 def derive(name, class_names, background):
@@ -128,7 +152,9 @@ def derive(name, class_names, background):
 
 
 def _expand(alphabets):
-    """{"Greek": [1, 2]} -> ["Greek/character01", "Greek/character02"]."""
+    """{"Greek": [1, 2]} -> ["Greek/character01", "Greek/character02"]; a list is one of names."""
+    if isinstance(alphabets, list):
+        return alphabets
     return [f"{a}/character{n:02d}" for a, numbers in alphabets.items() for n in numbers]
 
 

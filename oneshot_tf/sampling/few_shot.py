@@ -34,7 +34,8 @@ def sampler(population, *, seed, stream, batch, way, shot, queries, way_from=Non
     choice.check(population.dataset, people, way, shot + queries)
     drawn = way_from not in (None, way) or shot_from not in (None, shot)
     widths = [choice.choose_width(people, way, way), way * shot]
-    widths.append(3 * way * (shot + queries) if population.varied else 0)
+    numbers = source.noise_width(population)  # a picture
+    widths.append(numbers * way * (shot + queries))
     widths.append(2 if drawn else 0)
 
     def sample(first):
@@ -56,11 +57,8 @@ def sampler(population, *, seed, stream, batch, way, shot, queries, way_from=Non
                 tf.tile(chosen.labels[..., None], every),
             )
         )
-        variation = (
-            tf.reshape(variation, [batch, -1, 3])[:, : now_way * (now_shot + queries)]
-            if population.varied
-            else None
-        )
+        pictures = now_way * (now_shot + queries)
+        variation = tf.reshape(variation, [batch, -1, numbers])[:, :pictures] if numbers else None
         images = source.pictures(population, tf.concat(drawings, 1), tf.concat(turns, 1), variation)
         support, query = tf.split(images, [now_way * now_shot, now_way * queries], axis=1)
         return FewShotEpisode(support, labels[0], query, labels[1])

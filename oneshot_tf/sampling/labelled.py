@@ -21,15 +21,15 @@ def sampler(population, *, seed, stream, batch):
     """
     people = population.people
     base_classes = people.offsets.shape[0] - 1
-    width = 2 + (3 if population.varied else 0)
+    numbers = source.noise_width(population)  # a picture
 
     def sample(first):
-        noise = choice.uniform_rows(seed, stream, first, batch, width)
+        noise = choice.uniform_rows(seed, stream, first, batch, 2 + numbers)
         labels = below(noise[:, 0], people.num_classes)
         owner = labels % base_classes
         start = tf.gather(people.offsets, owner)
         drawings = start + below(noise[:, 1], tf.gather(people.offsets, owner + 1) - start)
-        variation = noise[:, None, 2:] if population.varied else None
+        variation = noise[:, None, 2:] if numbers else None
         turns = labels // base_classes
         images = source.pictures(population, drawings[:, None], turns[:, None], variation)
         return LabelledPictures(images[:, 0], labels)

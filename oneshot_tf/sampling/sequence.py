@@ -33,7 +33,8 @@ def sampler(population, *, seed, stream, batch, way, per_class, num_labels=None,
     steps = way * per_class
     pool = per_class if counts == "equal" else int(population.dataset.class_sizes.min())
     widths = [choice.choose_width(people, way, num_labels), way * pool]
-    widths.append(3 * steps if population.varied else 0)
+    numbers = source.noise_width(population)  # a picture
+    widths.append(numbers * steps)
 
     def sample(first):
         noise = choice.uniform_rows(seed, stream, first, batch, sum(widths))
@@ -44,7 +45,7 @@ def sampler(population, *, seed, stream, batch, way, per_class, num_labels=None,
         of_class = order // pool
         turns = tf.gather(chosen.turns, of_class, batch_dims=1)
         labels = tf.gather(chosen.labels, of_class, batch_dims=1)
-        variation = tf.reshape(variation, [batch, steps, 3]) if population.varied else None
+        variation = tf.reshape(variation, [batch, steps, numbers]) if numbers else None
         inputs = source.pictures(population, drawings, turns, variation)
         return SequenceEpisode(inputs, labels, count_presentations(labels))
 

@@ -4,7 +4,8 @@ import typing
 
 import tensorflow as tf
 
-from oneshot_tf.sampling import augment, choice, pixels
+from oneshot_tf.errors import UserError
+from oneshot_tf.sampling import augment, choice, colour, pixels
 
 OMNIGLOT_SIZE = 105  # pixels; shifts are given in these whatever size pictures are kept at
 
@@ -19,6 +20,9 @@ class Source(typing.NamedTuple):
       max_rotation: degrees either way; with `max_shift` 0, pictures stay as they are.
       max_shift: pixels of `images` either way (the option counts pixels of Omniglot's 105).
       dataset: the `Dataset`, for messages.
+      random_crop: pixels that pictures are padded by before a random cut; 0 does not.
+      flip: mirror every other picture.
+      colour_jitter: how much colours change; 0 leaves them.
     """
 
     images: tf.Tensor
@@ -27,13 +31,16 @@ class Source(typing.NamedTuple):
     max_rotation: float
     max_shift: float
     dataset: typing.Any
+    random_crop: int = 0
+    flip: bool = False
+    colour_jitter: float = 0.0
 
     @property
     def varied(self):
         return self.max_rotation > 0 or self.max_shift > 0
 
 
-def make(dataset, options, *, rotations, vary):
+def make(dataset, options, *, rotations, vary, train=False):
     """A `Source` of all classes of a data set.
 
     Args:
@@ -41,7 +48,16 @@ def make(dataset, options, *, rotations, vary):
       options: `DataOptions`.
       rotations: turned classes are classes as well.
       vary: rotate and shift each picture as `options` say.
+      train: cut, mirror and colour each picture as `options` say.
+
+    Raises:
+      UserError: the cut needs more mirrored pixels than a picture has.
     """
+    if options.random_crop >= options.image_size:
+        raise UserError(
+            f"--random_crop must be below --image_size={options.image_size}. "
+            f"Received: {options.random_crop}"
+        )
     shift = options.max_shift * dataset.images.shape[1] / OMNIGLOT_SIZE
     return Source(
         images=tf.constant(dataset.images),
@@ -50,7 +66,25 @@ def make(dataset, options, *, rotations, vary):
         max_rotation=options.max_rotation if vary else 0.0,
         max_shift=shift if vary else 0.0,
         dataset=dataset,
+        random_crop=options.random_crop if train else 0,
+        flip=options.flip and train,
+        colour_jitter=options.colour_jitter if train else 0.0,
     )
+
+
+def noise_widths(source):
+    """Uniform numbers a picture needs: [rotation and shift, cut, mirror, colours]."""
+    return [
+        3 if source.varied else 0,
+        2 if source.random_crop else 0,
+        1 if source.flip else 0,
+        3 if source.colour_jitter > 0 else 0,
+    ]
+
+
+def noise_width(source):
+    """How many uniform numbers a picture needs for all that varies it."""
+    return sum(noise_widths(source))
 
 
 def pictures(source, drawings, turns, noise):
@@ -60,12 +94,22 @@ def pictures(source, drawings, turns, noise):
       source: `Source`.
       drawings: int32 [B, K].
       turns: int32 [B, K].
-      noise: float32 [B, K, 3], for rotation and shift; used where the source varies pictures.
+      noise: float32 [B, K, noise_width(source)], uniform; None where that is 0.
     """
     images = pixels.gather(source.images, drawings, turns if source.people.turns > 1 else None)
-    if not source.varied:
+    widths = noise_widths(source)
+    if not sum(widths):
         return images
     flat = tf.reshape(images, [-1, *images.shape[2:]])
-    flat = augment.vary(flat, tf.reshape(noise, [-1, 3]), source.max_rotation, source.max_shift)
-    flat = augment.resize(flat, source.image_size)
-    return tf.reshape(flat, [*images.shape[:2], *flat.shape[1:]])
+    noise = tf.reshape(noise, [-1, sum(widths)])
+    geometry, crop, flip, jitter = tf.split(noise, widths, axis=1)
+    if source.varied:
+        flat = augment.vary(flat, geometry, source.max_rotation, source.max_shift)
+        flat = augment.resize(flat, source.image_size)
+    if source.random_crop:
+        flat = colour.crop(flat, crop, source.random_crop)
+    if source.flip:
+        flat = colour.flip(flat, flip[:, 0])
+    if source.colour_jitter > 0:
+        flat = colour.jitter(flat, jitter, source.colour_jitter)
+    return tf.reshape(flat, tf.concat([tf.shape(drawings), flat.shape[1:]], axis=0))

@@ -5,6 +5,8 @@ import dataclasses
 import json
 import sys
 
+from oneshot_tf.data import DATASET_DEFAULTS
+
 CITATIONS = {
     "flmn": 'Mureja, Park and Yoo, "Meta-Learning via Feature-Label Memory Network", 2017',
     "mann": 'Santoro, Bartunov, Botvinick, Wierstra and Lillicrap, "Meta-Learning with '
@@ -18,6 +20,8 @@ LICENCES = {
     "mnist": "MNIST (LeCun, Cortes and Burges): CC BY-SA 3.0",
     "minimnist": "MNIST (LeCun, Cortes and Burges): CC BY-SA 3.0",
     "glyphs": "glyphs, drawn by this package: its own licence",
+    "mini_imagenet": "ImageNet (Russakovsky et al., 2015): non-commercial research",
+    "tiny_imagenet": "ImageNet (Russakovsky et al., 2015): non-commercial research",
 }
 ARGUMENTS = {
     "classify": (
@@ -112,7 +116,8 @@ def _licence(config):
 
 def _settings(learner, config, paper):
     if paper is None:
-        title, found = "defaults of this package", differences(config, None, learner.defaults)
+        defaults = {**learner.defaults, **DATASET_DEFAULTS.get(config.data.dataset, {})}
+        title, found = "defaults of this package", differences(config, None, defaults)
     else:
         title, found = f"paper (`{paper.name}.flags`)", differences(config, paper)
     if not found:
@@ -127,7 +132,7 @@ def differences(config, other=None, defaults=None):
     Args:
       config: `RunConfig`.
       other: another of the same model, or None to compare with what holds where nothing is said.
-      defaults: the model's own {option: value}, for that.
+      defaults: the model's and the data set's own {option: value}, for that.
     """
     found = []
     defaults = defaults or {}

@@ -129,6 +129,21 @@ def test_load_chooses_by_data_set_and_name():
     assert splits.load(other, options) == splits.shuffled(list("abcdefgh"), 2)
 
 
+@pytest.mark.parametrize("name", splits.PUBLISHED)
+def test_the_first_stored_split_is_the_default(name):
+    first = splits.PUBLISHED[name][0]
+    dataset = named(name, [f"class{n}" for n in range(10)])
+    assert splits.load(dataset, DataOptions()) == splits.stored(first, name)
+    shuffled = splits.load(dataset, DataOptions(split="random"))
+    assert shuffled == splits.shuffled(dataset.class_names, 0)
+
+
+def test_the_scanned_split_is_refused():
+    dataset = named("mini_imagenet", list("abcdefgh"))
+    with pytest.raises(UserError, match="vinyals of mini_imagenet is not known whole"):
+        splits.load(dataset, DataOptions(split="vinyals"))
+
+
 def test_load_refuses_a_split_that_the_data_set_does_not_have():
     dataset = named("folder", list("abcdefgh"))
     with pytest.raises(

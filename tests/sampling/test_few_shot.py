@@ -24,7 +24,14 @@ def classes_of(dataset, drawings):
     return np.searchsorted(dataset.offsets, drawings, side="right") - 1
 
 
-@pytest.mark.parametrize("options", [{}, {"max_rotation": 30.0, "max_shift": 2.0}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"max_rotation": 30.0, "max_shift": 2.0},
+        {"random_crop": 2, "flip": True, "colour_jitter": 0.3},
+    ],
+)
 def test_an_episode_depends_on_its_number_alone(dataset, make_source, options):
     population = make_source(dataset, rotations=True, **options)
     together = make(population)(tf.constant(6))

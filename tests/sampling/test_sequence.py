@@ -24,7 +24,14 @@ def make(population, batch=5, **options):
 
 
 @pytest.mark.parametrize("counts", ["equal", "random"])
-@pytest.mark.parametrize("options", [{}, {"max_rotation": 20.0, "max_shift": 1.0, "image_size": 6}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"max_rotation": 20.0, "max_shift": 1.0, "image_size": 6},
+        {"random_crop": 2, "flip": True, "max_shift": 1.0},
+    ],
+)
 def test_an_episode_depends_on_its_number_alone(dataset, make_source, counts, options):
     population = make_source(dataset, rotations=True, **options)
     many, one = (make(population, batch, counts=counts) for batch in (5, 1))

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from oneshot_tf.errors import UserError
 from oneshot_tf.options import DataOptions
-from oneshot_tf.sampling import augment, source
+from oneshot_tf.sampling import augment, colour, source
 from tests.sampling.helpers import find_drawings
 
 DRAWINGS = np.array([[0, 4, 8], [3, 3, 1]], np.int32)
@@ -51,3 +52,58 @@ def test_only_what_is_to_be_varied_is_varied(dataset, rotation, shift, varied):
     options = DataOptions(image_size=8, max_rotation=rotation, max_shift=shift)
     assert source.make(dataset, options, rotations=False, vary=True).varied == varied
     assert not source.make(dataset, options, rotations=False, vary=False).varied
+
+
+COLOUR = {"random_crop": 2, "flip": True, "colour_jitter": 0.3}
+
+
+@pytest.mark.parametrize(
+    "options, width, varied",
+    [
+        ({}, 0, False),
+        ({"max_shift": 1.0}, 3, True),
+        ({"random_crop": 2}, 2, False),
+        ({"flip": True}, 1, False),
+        ({"colour_jitter": 0.1}, 3, False),
+        ({**COLOUR, "max_rotation": 3.0}, 9, True),
+    ],
+)
+def test_only_what_is_asked_for_takes_random_numbers(dataset, make_source, options, width, varied):
+    population = make_source(dataset, **options)
+    assert (source.noise_width(population), population.varied) == (width, varied)
+
+
+def test_pictures_are_cut_mirrored_and_coloured_in_training_alone(dataset, make_source):
+    population, random = (
+        make_source(dataset, **COLOUR),
+        tf.random.stateless_uniform([2, 3, 6], [5, 0]),
+    )
+    found = source.pictures(population, DRAWINGS, tf.zeros_like(DRAWINGS), random)
+    flat = tf.constant(dataset.images[DRAWINGS.ravel()] / 255.0, tf.float32)
+    numbers = tf.reshape(random, [6, 6])
+    expected = colour.crop(flat, numbers[:, :2], 2)
+    expected = colour.flip(expected, numbers[:, 2])
+    expected = colour.jitter(expected, numbers[:, 3:], 0.3)
+    np.testing.assert_allclose(tf.reshape(found, [6, 8, 8, 1]), expected, atol=1e-6)
+    tested = source.make(dataset, DataOptions(image_size=8, **COLOUR), rotations=False, vary=False)
+    assert source.noise_width(tested) == 0
+    untouched = source.pictures(tested, DRAWINGS, tf.zeros_like(DRAWINGS), None)
+    np.testing.assert_array_equal(find_drawings(dataset, untouched), DRAWINGS)
+
+
+def test_turned_pictures_are_cut_after_the_resize(make_dataset, make_source):
+    dataset = make_dataset([4, 5], size=12)
+    population = make_source(dataset, image_size=6, max_rotation=9.0, random_crop=1)
+    random = tf.random.stateless_uniform([2, 3, 5], [5, 0])
+    found = source.pictures(population, DRAWINGS, tf.zeros_like(DRAWINGS), random)
+    numbers = tf.reshape(random, [6, 5])
+    full = tf.constant(dataset.images[DRAWINGS.ravel()] / 255.0, tf.float32)
+    expected = augment.resize(augment.vary(full, numbers[:, :3], 9.0, 0.0), 6)
+    expected = colour.crop(expected, numbers[:, 3:], 1)
+    np.testing.assert_allclose(tf.reshape(found, [6, 6, 6, 1]), expected, atol=1e-6)
+
+
+def test_a_cut_needs_pixels_to_mirror(dataset):
+    with pytest.raises(UserError, match="--random_crop must be below --image_size=8. Received: 8"):
+        options = DataOptions(image_size=8, random_crop=8)
+        source.make(dataset, options, rotations=False, vary=False, train=True)
