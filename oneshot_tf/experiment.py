@@ -4,6 +4,8 @@ import dataclasses
 import pathlib
 import sys
 
+import tensorflow as tf
+
 from oneshot_tf import data, models, runtime
 from oneshot_tf.data import splits
 from oneshot_tf.data.download import DownloadError
@@ -12,7 +14,7 @@ from oneshot_tf.evaluation import protocols, records
 from oneshot_tf.files import read_json
 from oneshot_tf.options import DataOptions, RunConfig, TrainOptions
 from oneshot_tf.sampling import few_shot, sequence, source
-from oneshot_tf.training import loop
+from oneshot_tf.training import loop, projector
 from oneshot_tf.training.checkpoints import restore_weights
 from oneshot_tf.training.logging import write_hparams
 
@@ -130,7 +132,7 @@ def train(config, workdir, draw=None):
     prepare_workdir(workdir, config, dataset, split)
     write_hparams(workdir, config)
     learner, sample = make_training(config, dataset, split, strategy)
-    hooks = make_hooks(learner, config, dataset.select(split.validation), draw)
+    hooks = make_hooks(learner, config, dataset.select(split.validation), draw, workdir)
     loop.train(learner, sample, config.train, workdir, strategy, hooks)
     return learner
 
@@ -151,8 +153,8 @@ def make_training(config, dataset, split, strategy):
     return learner, sample
 
 
-def make_hooks(learner, config, held_out, draw):
-    """Validation and pictures, on the validation classes."""
+def make_hooks(learner, config, held_out, draw, workdir):
+    """Validation, pictures and the projector's embeddings, on the validation classes."""
     if held_out.num_classes * (4 if config.data.test_rotations else 1) < config.train.way:
         print(
             f"Nothing validates: {held_out.num_classes} validation classes, way {config.train.way}"
@@ -160,6 +162,7 @@ def make_hooks(learner, config, held_out, draw):
         return loop.Hooks()
     population = test_population(config, held_out)
     sample = make_sampler(learner, config, population, "validation", protocols.BATCH, 0)
+    embedded = pictures_to_embed(learner, config, held_out) if draw else None
 
     def validate():
         found = measure(learner, config, sample, config.train.validation_episodes)
@@ -169,12 +172,21 @@ def make_hooks(learner, config, held_out, draw):
         return score, {"accuracy": score}, means if len(means) > 1 else None
 
     def pictures():
+        if embedded is not None:
+            projector.update(workdir, learner, *embedded)
         return draw(learner, sample(0))
 
     trains_on_them = config.train.train_on_validation
     return loop.Hooks(
         validate=None if trains_on_them else validate, draw=pictures if draw else None
     )
+
+
+def pictures_to_embed(learner, config, held_out):
+    """(pictures, names of their classes) for the projector; None where it gets none."""
+    if not config.train.figures_every or learner.embed(tf.zeros([1, *learner.image_shape])) is None:
+        return None
+    return projector.choose(shrink(held_out, config) if varies(config.data) else held_out)
 
 
 def test_population(config, dataset):
