@@ -47,6 +47,7 @@ def evaluate(argv):
         "shot": (int, "few_shot: support pictures per class"),
         "test_rotations": (bool, "rotated classes are classes as well"),
         "results": (str, "also write the record to this folder"),
+        "figures": (str, "draw the first episode, as PNG files in this folder"),
     }
     parsed = flags.parse(argv, own, [EvalOptions])
     from oneshot_tf import testing

@@ -1,31 +1,20 @@
 """One run: data, model and loop put together from a `RunConfig`. What the commands call."""
 
 import dataclasses
-import pathlib
 import sys
 
-from oneshot_tf import data, models, runtime
+import tensorflow as tf
+
+from oneshot_tf import data, models, runtime, workdirs
 from oneshot_tf.data import splits
 from oneshot_tf.data.download import DownloadError
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import protocols, records
-from oneshot_tf.files import read_json
+from oneshot_tf.evaluation import protocols
 from oneshot_tf.options import DataOptions, RunConfig, TrainOptions
 from oneshot_tf.sampling import few_shot, labelled, sequence, source
-from oneshot_tf.training import loop
+from oneshot_tf.training import loop, projector
 from oneshot_tf.training.checkpoints import restore_weights
 from oneshot_tf.training.logging import write_hparams
-
-# options that may change between a run and its resumption: they change no weight
-FREE = (
-    "data_dir",
-    "steps_per_call",
-    "eval_every",
-    "validation_episodes",
-    "save_every",
-    "keep",
-    "figures_every",
-)
 
 
 def make_config(parsed, name=None):
@@ -156,10 +145,10 @@ def train(config, workdir, draw=None):
     """
     strategy = runtime.setup(config.train)
     config, dataset, split = with_data(config)
-    prepare_workdir(workdir, config, dataset, split)
+    workdirs.prepare(workdir, config, dataset, split)
     write_hparams(workdir, config)
     learner, sample = make_training(config, dataset, split, strategy)
-    hooks = make_hooks(learner, config, dataset.select(split.validation), draw)
+    hooks = make_hooks(learner, config, dataset.select(split.validation), draw, workdir)
     loop.train(learner, sample, config.train, workdir, strategy, hooks)
     return learner
 
@@ -180,8 +169,8 @@ def make_training(config, dataset, split, strategy):
     return learner, sample
 
 
-def make_hooks(learner, config, held_out, draw):
-    """Validation and pictures, on the validation classes."""
+def make_hooks(learner, config, held_out, draw, workdir):
+    """Validation, pictures and the projector's embeddings, on the validation classes."""
     if held_out.num_classes * (4 if config.data.test_rotations else 1) < config.train.way:
         print(
             f"Nothing validates: {held_out.num_classes} validation classes, way {config.train.way}"
@@ -189,6 +178,7 @@ def make_hooks(learner, config, held_out, draw):
         return loop.Hooks()
     population = test_population(config, held_out)
     sample = make_sampler(learner, config, population, "validation", protocols.BATCH, 0)
+    embedded = pictures_to_embed(learner, config, held_out) if draw else None
 
     def validate():
         found = measure(learner, config, sample, config.train.validation_episodes)
@@ -198,12 +188,21 @@ def make_hooks(learner, config, held_out, draw):
         return score, {"accuracy": score}, means if len(means) > 1 else None
 
     def pictures():
+        if embedded is not None:
+            projector.update(workdir, learner, *embedded)
         return draw(learner, sample(0))
 
     trains_on_them = config.train.train_on_validation
     return loop.Hooks(
         validate=None if trains_on_them else validate, draw=pictures if draw else None
     )
+
+
+def pictures_to_embed(learner, config, held_out):
+    """(pictures, names of their classes) for the projector; None where it gets none."""
+    if not config.train.figures_every or learner.embed(tf.zeros([1, *learner.image_shape])) is None:
+        return None
+    return projector.choose(shrink(held_out, config) if varies(config.data) else held_out)
 
 
 def test_population(config, dataset):
@@ -229,73 +228,6 @@ def measure(learner, config, sample, episodes):
     return {f"{way}w{shot}s": protocols.few_shot(learner, sample, episodes)}
 
 
-def prepare_workdir(workdir, config, dataset, split):
-    """Makes the folder and its `config.json`, or checks that it is of the same run.
-
-    Raises:
-      UserError: not writable, or a workdir of other options, classes or pictures.
-    """
-    workdir = pathlib.Path(workdir)
-    path = workdir / "config.json"
-    now = {
-        **config.to_json(),
-        "split": split.describe(),
-        "pictures_sha256": dataset.sha256(),
-        "versions": records.versions(),
-        "commit": records.commit(),
-    }
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"--workdir={workdir} cannot be written ({error.strerror}); name another folder"
-        ) from None
-    if not path.is_file():
-        records.write(path, now)
-        return
-    before = read_json(path)
-    differing = differences(before, now)
-    if differing:
-        raise UserError(
-            f"{workdir} is of another run; these differ: {', '.join(differing)}. Name another "
-            "--workdir, or say what its config.json says"
-        )
-    records.write(path, {**before, "train": {**before["train"], "episodes": config.train.episodes}})
-
-
-def differences(before, now):
-    """["--name (then X, now Y)"] of what must not change within a run; episodes may grow.
-
-    Options that have been added since the run began had their default then.
-    """
-    found = []
-    classes = {
-        "data": DataOptions,
-        "train": TrainOptions,
-        "options": models.find(now["model"]).Options,
-    }
-    for part, cls in classes.items():
-        defaults = dataclasses.asdict(cls())
-        for name, value in now[part].items():
-            old = before.get(part, {}).get(name, defaults[name])
-            grows = name == "episodes" and old is not None and value >= old
-            if old != value and name not in FREE and not grows:
-                found.append(f"--{name} (then {old}, now {value})")
-    for name in ("model", "split", "pictures_sha256"):
-        if before.get(name) != now[name]:
-            found.append(f"{name}")
-    return found
-
-
-def read_config(workdir):
-    """The `RunConfig` of a workdir."""
-    path = pathlib.Path(workdir) / "config.json"
-    if not path.is_file():
-        raise UserError(f"{path} is not there; is this the folder of a run?")
-    fields = read_json(path)
-    return RunConfig.from_json(fields, models.find(fields["model"]).Options)
-
-
 def load(workdir, checkpoint=None):
     """A trained model of a workdir.
 
@@ -306,7 +238,7 @@ def load(workdir, checkpoint=None):
     Returns:
       (learner, `RunConfig`, {"episodes", "seconds", "checkpoint"}).
     """
-    config = read_config(workdir)
+    config = workdirs.read_config(workdir)
     learner = make_learner(config)
     which = checkpoint or ("last" if config.train.train_on_validation else "best")
     updates, seconds = restore_weights(learner, workdir, which)

@@ -9,7 +9,7 @@ import pathlib
 
 from oneshot_tf import flags
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import figure_curves, figures, records, tables
+from oneshot_tf.evaluation import figure_batches, figure_curves, figures, records, tables
 from oneshot_tf.files import read_json, write_text
 from oneshot_tf.training.logging import read_metrics
 
@@ -49,17 +49,25 @@ def listed(value):
 
 
 def curve_of(folder):
-    """The training curve of a run folder: {"config", "model", "seed", "commit", "points"}."""
+    """The training curve of a run folder: {"config", "model", "seed", "commit", "points"}.
+
+    That of a few-shot learner has what `figure_batches.thin` gives besides.
+    """
     folder = pathlib.Path(folder)
     config = read_json(folder / "config.json")
     if not (folder / "metrics.jsonl").is_file():
         raise UserError(f"{folder}/metrics.jsonl is not there; train first, or name another folder")
+    metrics = read_metrics(folder / "metrics.jsonl")
+    if figure_batches.is_of(metrics):
+        curve = figure_batches.thin(metrics, config)
+    else:
+        curve = {"points": figure_curves.thin(metrics)}
     return {
         "config": config["name"],
         "model": config["model"],
         "seed": config["train"]["seed"],
         "commit": config.get("commit"),
-        "points": figure_curves.thin(read_metrics(folder / "metrics.jsonl")),
+        **curve,
     }
 
 
@@ -83,7 +91,7 @@ def by_config(curves):
 def draw(curves, folder):
     """Writes the figures and says what is missing."""
     drawn, missing = figure_curves.draw(curves)
-    for name, figure in drawn.items():
+    for name, figure in (drawn | figure_batches.draw(curves)).items():
         path = folder / f"{name}.png"
         folder.mkdir(parents=True, exist_ok=True)
         figures.save(figure, path)

@@ -3,10 +3,12 @@
 import dataclasses
 import pathlib
 
+import tensorflow as tf
+
 from oneshot_tf import experiment
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import protocols, records
+from oneshot_tf.evaluation import figures, protocols, records
 from oneshot_tf.sampling import few_shot, sequence
 
 SETTINGS = ((5, 1), (5, 5), (20, 1), (20, 5))  # way and shot of the usual tables
@@ -47,6 +49,10 @@ def evaluate(parsed, options):
     for path in record_paths(parsed, record, own_kind):
         records.write(path, record)
         print(f"record: {path}")
+    if parsed.get("figures"):
+        episode = first_episode(learner, config, population, parsed, options)
+        for path in figures.write(figures.draw(learner, episode), parsed.get("figures")):
+            print(f"figure: {path}")
     return record
 
 
@@ -81,21 +87,26 @@ def measure_sequence(learner, config, population, parsed, options):
             f"--way must be {config.train.way}, as trained. Received: {parsed.get('way')}"
         )
     shot = parsed.get("shot") or config.train.shot
-    sample = sequence.sampler(
-        population,
-        seed=options.eval_seed,
-        stream=options.part,
-        batch=protocols.BATCH,
-        way=config.train.way,
-        per_class=shot,
-        num_labels=learner.num_labels,
-    )
+    sample = sequence_sampler(learner, config, population, shot, options)
     accuracy = protocols.sequence(learner, sample, options.eval_episodes, shot)
     return {"way": config.train.way, "shot": shot}, accuracy
 
 
 def measure_few_shot(learner, config, population, parsed, options):
     """Accuracy on queries, for one way and shot or the usual four (as far as the model goes)."""
+    settings = settings_of(learner, config, parsed)
+    accuracy = {}
+    for way, shot in settings:
+        batch = protocols.fitting_batch(way * (shot + options.eval_queries))
+        sample = few_shot_sampler(population, way, shot, options, batch)
+        found = protocols.few_shot(learner, sample, options.eval_episodes, batch)
+        accuracy[f"{way}w{shot}s"] = found
+    ways, shots = (sorted({s[i] for s in settings}) for i in (0, 1))
+    return {"way": ways, "shot": shots, "queries": options.eval_queries}, accuracy
+
+
+def settings_of(learner, config, parsed):
+    """[(way, shot)] of the few-shot protocol."""
     way, shot = parsed.get("way"), parsed.get("shot")
     settings = [s for s in SETTINGS if (way in (None, s[0])) and (shot in (None, s[1]))] or [
         (way or config.train.way, shot or 1)
@@ -106,22 +117,46 @@ def measure_few_shot(learner, config, population, parsed, options):
             raise UserError(
                 f"--way must be at most {config.train.way}, as trained. Received: {way}"
             )
-    accuracy = {}
-    for way, shot in settings:
-        batch = protocols.fitting_batch(way * (shot + options.eval_queries))
-        sample = few_shot.sampler(
-            population,
-            seed=options.eval_seed,
-            stream=options.part,
-            batch=batch,
-            way=way,
-            shot=shot,
-            queries=options.eval_queries,
-        )
-        found = protocols.few_shot(learner, sample, options.eval_episodes, batch)
-        accuracy[f"{way}w{shot}s"] = found
-    ways, shots = (sorted({s[i] for s in settings}) for i in (0, 1))
-    return {"way": ways, "shot": shots, "queries": options.eval_queries}, accuracy
+    return settings
+
+
+def sequence_sampler(learner, config, population, shot, options, batch=protocols.BATCH):
+    """(first) -> sequence episodes of the test."""
+    return sequence.sampler(
+        population,
+        seed=options.eval_seed,
+        stream=options.part,
+        batch=batch,
+        way=config.train.way,
+        per_class=shot,
+        num_labels=learner.num_labels,
+    )
+
+
+def few_shot_sampler(population, way, shot, options, batch=protocols.BATCH):
+    """(first) -> few-shot episodes of the test."""
+    return few_shot.sampler(
+        population,
+        seed=options.eval_seed,
+        stream=options.part,
+        batch=batch,
+        way=way,
+        shot=shot,
+        queries=options.eval_queries,
+    )
+
+
+def first_episode(learner, config, population, parsed, options):
+    """The test's first episode, of the kind that the model draws: a batch of one."""
+    if learner.episode == "sequence":
+        shot = config.train.shot
+        if options.protocol != "few_shot":
+            shot = parsed.get("shot") or shot
+        sample = sequence_sampler(learner, config, population, shot, options, batch=1)
+    else:
+        way, shot = settings_of(learner, config, parsed)[0]
+        sample = few_shot_sampler(population, way, shot, options, batch=1)
+    return sample(tf.constant(0, tf.int64))
 
 
 def record_paths(parsed, record, own_kind):

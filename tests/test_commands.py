@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -193,6 +194,44 @@ def test_eval_writes_a_record(trained, tmp_path):
     assert f"{record['accuracy']['2']['mean']:.2f}" in output
 
 
+def test_eval_draws_the_first_episode(trained, tmp_path):
+    words = [f"--workdir={trained}", "--eval_episodes=20", f"--figures={tmp_path / 'drawn'}"]
+    code, output, errors = run(commands.evaluate, *words)
+    assert code == 0, errors
+    found = sorted((tmp_path / "drawn").iterdir())
+    assert [path.name for path in found] == ["episode.png", "memory.png"]
+    for path in found:
+        assert f"figure: {path}" in output
+        assert np.asarray(Image.open(path)).std() > 5
+
+
+def test_the_episode_drawn_is_the_first_that_is_tested(distinct_dataset, make_source):
+    from oneshot_tf import testing
+    from oneshot_tf.models.base import Learner
+    from oneshot_tf.options import EvalOptions, Options
+
+    learner = Learner(Options(), way=3, image_size=8, channels=1)
+    parsed = flags.parse(["eval", "--way=3"], {"way": (int, "x"), "shot": (int, "x")}, [])
+    options, population = EvalOptions(eval_queries=2), make_source(distinct_dataset)
+    config = SimpleNamespace(train=SimpleNamespace(way=3))
+    found = testing.first_episode(learner, config, population, parsed, options)
+    tested = testing.few_shot_sampler(population, 3, 1, options)(0)
+    for drawn, first in zip(found, tested, strict=True):
+        assert len(drawn) == 1
+        np.testing.assert_array_equal(drawn[0], first[0])
+
+
+def test_embeddings_of_validation_classes_are_in_the_projector(trained, pictures, tmp_path):
+    assert not (trained / "tensorboard" / "projector").exists()  # pixels are no embedding
+    code, _, errors = train(pictures, tmp_path / "run", "--encoder=conv", "--encoder_channels=2")
+    assert code == 0, errors
+    folder = tmp_path / "run" / "tensorboard" / "projector"
+    labels = (folder / "metadata.tsv").read_text().splitlines()
+    classes = json.loads((tmp_path / "run" / "config.json").read_text())["split"]["classes"]
+    assert len(set(labels)) == classes[1] and len(labels) == 4 * classes[1]
+    assert len((folder / "tensors.tsv").read_text().splitlines()) == len(labels)
+
+
 def test_eval_few_shot(trained):
     words = [f"--workdir={trained}", "--eval_episodes=40", "--protocol=few_shot"]
     code, output, errors = run(commands.evaluate, *words, "--way=2", "--shot=1", "--eval_queries=2")
@@ -261,15 +300,14 @@ def test_flags_count_before_the_data_sets_defaults_and_those_before_the_models(w
 
 
 def test_a_run_from_before_an_option_was_added_is_the_same_run():
-    from oneshot_tf import experiment
 
     now = {**config_of().to_json(), "split": {}, "pictures_sha256": ""}
     before = json.loads(json.dumps(now))
     for name in ("flip", "random_crop", "colour_jitter"):
         del before["data"][name]
-    assert experiment.differences(before, now) == []
+    assert workdirs.differences(before, now) == []
     now["data"]["random_crop"] = 4
-    assert experiment.differences(before, now) == ["--random_crop (then 0, now 4)"]
+    assert workdirs.differences(before, now) == ["--random_crop (then 0, now 4)"]
 
 
 def test_scripts_run_from_a_shell():

@@ -99,6 +99,30 @@ def test_figures_from_run_folders(project, make_run):
     assert not (project / "results" / "curves").exists()
 
 
+def test_a_few_shot_run_keeps_a_curve_and_is_drawn(project, tmp_path, make_run):
+    folder = tmp_path / "runs" / "few"
+    folder.mkdir(parents=True)
+    fields = {"name": "matching_omniglot", "model": "matching", "data": {"dataset": "omniglot"}}
+    train = {"seed": 3, "way": 5, "shot": 1, "batch_size": 16}
+    (folder / "config.json").write_text(dump({**fields, "train": train}))
+    metrics = [
+        {"kind": kind, "episode": 16 * i, "loss": 1.0, "accuracy": 90.0}
+        for i in range(1, 301)
+        for kind in ("train", "validation")
+    ]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(m) + "\n" for m in metrics))
+    report.main(["report", f"--add_curve={folder},{make_run(FLMN)}"])
+    kept = json.loads((project / "results/curves/matching_omniglot-seed3.json").read_text())
+    assert (kept["dataset"], kept["batch_size"], kept["commit"]) == ("omniglot", 16, None)
+    assert len(kept["points"]) == len(kept["validation"]) == 100
+    assert kept["points"][-1] == {"episode": 4800, "loss": 1.0, "accuracy": 90.0}
+    assert {p.stem for p in (project / "results" / "figures").glob("*.png")} == {
+        "few_shot_omniglot",
+        "flmn_figure_3",
+        "flmn_figure_5",
+    }
+
+
 def test_users_mistakes_are_one_line(project, monkeypatch, capsys):
     (project / "README.md").write_text("no marks")
     monkeypatch.setattr(sys, "argv", ["report"])

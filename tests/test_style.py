@@ -22,6 +22,7 @@ TESTED_ELSEWHERE = {
     "evaluation/figure_memory.py": "evaluation/test_figures.py",
     "experiment.py": "test_commands.py",
     "testing.py": "test_commands.py",
+    "workdirs.py": "test_commands.py",
 }
 
 

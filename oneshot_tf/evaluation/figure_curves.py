@@ -31,14 +31,28 @@ def thin(metrics, points=POINTS):
     lines = [m for m in metrics if m.get("kind") == "train" and "by_presentation" in m]
     if not lines:
         raise UserError("metrics.jsonl has no accuracy by presentation; train a sequence learner")
-    parts = np.array_split(np.arange(len(lines)), min(points, len(lines)))
+    return thin_lines(lines, ("loss", "by_presentation"), points)
+
+
+def thin_lines(lines, names, points=POINTS):
+    """Few points of many lines: the last episode of each part, and the means of what is named.
+
+    Args:
+      lines: [{"episode", ...}].
+      names: what to keep of them, numbers or lists of numbers.
+      points: how many points to keep at most.
+
+    Returns:
+      [{"episode", name: mean}].
+    """
+    parts = np.array_split(np.arange(len(lines)), max(1, min(points, len(lines))))
     return [
         {
             "episode": lines[part[-1]]["episode"],
-            "loss": _mean([lines[i]["loss"] for i in part]),
-            "by_presentation": _mean([lines[i]["by_presentation"] for i in part]),
+            **{name: _mean([lines[i][name] for i in part]) for name in names},
         }
         for part in parts
+        if len(part)
     ]
 
 

@@ -1,19 +1,30 @@
 """Pictures of one episode: what was shown, what was answered, where the memory was read and written.
 
-The arrays are those of `Learner.figures`: T steps, H heads of a kind, N rows, K classes.
+The arrays are those of `Learner.figures`: T steps, H heads of a kind, N rows, K classes. Episodes of
+support and queries are drawn by `figure_few_shot`.
 """
 
-import matplotlib
+import pathlib
+
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from PIL import Image
 
-from oneshot_tf.evaluation import figure_memory
-
-# Okabe and Ito's palette, told apart with any kind of colour vision
-RIGHT, WRONG, INK = "#009E73", "#D55E00", "#222222"
-CLASSES = ("#0072B2", "#E69F00", "#CC79A7", "#56B4E9", "#8C6D1F", "#F0E442", "#666666")
+from oneshot_tf.errors import UserError
+from oneshot_tf.evaluation import figure_few_shot, figure_memory
+from oneshot_tf.evaluation.palette import (
+    CROSS,
+    INK,
+    RIGHT,
+    TICK,
+    WRONG,
+    class_colours,
+    for_eyes,
+    text_on,
+)
+from oneshot_tf.files import replacing
 
 
 def draw(learner, episode):
@@ -24,9 +35,12 @@ def draw(learner, episode):
       episode: a batch of the kind of episode it trains on.
 
     Returns:
-      {name: uint8 [H, W, 3]}.
+      {name: uint8 [H, W, 3]}: "episode", and "memory" or "similarity" as far as the model tells.
     """
-    arrays = present(learner.figures(episode))
+    arrays = learner.figures(episode)
+    if "support" in arrays:
+        return {name: render(figure) for name, figure in figure_few_shot.make(arrays).items()}
+    arrays = present(arrays)
     pictures = {"episode": draw_episode(arrays)}
     if "read" in arrays:
         pictures["memory"] = draw_memory(arrays)
@@ -37,11 +51,6 @@ def present(arrays):
     """The arrays of the steps that are no padding."""
     there = np.asarray(arrays["labels"]) >= 0
     return {name: np.asarray(array)[there] for name, array in arrays.items()}
-
-
-def class_colours(labels):
-    """{label: colour}, the colours in the order of the labels; with many classes they recur."""
-    return {int(c): CLASSES[i % len(CLASSES)] for i, c in enumerate(np.unique(labels))}
 
 
 def draw_episode(arrays):
@@ -79,10 +88,7 @@ def draw_episode(arrays):
 
 def _draw_step(axes, arrays, t, left, top, colours):
     """One picture with its words, its upper left corner at (left, top)."""
-    picture = np.clip(arrays["pictures"][t], 0.0, 1.0)
-    gray = picture.shape[-1] == 1
-    # ink is 1: black on white for a person
-    shown = 1.0 - np.repeat(picture, 3, axis=-1) if gray else picture
+    shown = for_eyes(arrays["pictures"][t])
     label, answer = int(arrays["labels"][t]), int(arrays["predictions"][t])
     right = label == answer
     mark = RIGHT if right else WRONG
@@ -97,8 +103,7 @@ def _draw_step(axes, arrays, t, left, top, colours):
     )
     time = ordinal(int(arrays["presentations"][t]))
     axes.text(left + 1.0, top + 0.05, time, color=INK, ha="right", **words)
-    sign = "\N{CHECK MARK}" if right else "\N{BALLOT X}"
-    said = f"{sign} {answer}  {100 * arrays['confidence'][t]:.0f} %"
+    said = f"{TICK if right else CROSS} {answer}  {100 * arrays['confidence'][t]:.0f} %"
     weight = "normal" if right else "bold"
     axes.text(left + 0.52, top + 1.27, said, color=mark, ha="center", fontweight=weight, **words)
 
@@ -114,12 +119,6 @@ def draw_memory(arrays):
     """
     colours = class_colours(arrays["labels"])
     return render(figure_memory.make(arrays, colours, RIGHT, WRONG))
-
-
-def text_on(colour):
-    """Black or white: what can be read on a colour."""
-    red, green, blue = matplotlib.colors.to_rgb(colour)
-    return "white" if 0.3 * red + 0.59 * green + 0.11 * blue < 0.55 else "black"
 
 
 def ordinal(number):
@@ -140,3 +139,26 @@ def save(figure, path):
     """Writes a matplotlib figure as PNG, without the date, so that equal figures are equal files."""
     canvas = FigureCanvasAgg(figure)
     canvas.print_png(str(path), metadata={"Software": None})
+
+
+def write(pictures, folder):
+    """Writes what `draw` gave as PNG files.
+
+    Args:
+      pictures: {name: uint8 [H, W, 3]}.
+      folder: where to; it is made.
+
+    Returns:
+      The files' paths.
+
+    Raises:
+      UserError: the folder cannot be written.
+    """
+    paths = [pathlib.Path(folder) / f"{name}.png" for name in pictures]
+    try:
+        for path, picture in zip(paths, pictures.values(), strict=True):
+            with replacing(path, "wb") as file:
+                Image.fromarray(picture).save(file, "PNG")
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written ({error.strerror}); name another") from None
+    return paths

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
 
+from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import figure_memory, figures
 from oneshot_tf.sampling import sequence
 
@@ -171,3 +173,13 @@ def test_rows_of_reading_are_grouped_by_class(arrays):
 )
 def test_ordinal(number, word):
     assert figures.ordinal(number) == word
+
+
+def test_pictures_are_written_as_they_are(random, tmp_path):
+    picture = random.integers(0, 256, (5, 7, 3), np.uint8)
+    paths = figures.write({"episode": picture, "memory": picture[:2]}, tmp_path / "new")
+    assert [path.name for path in paths] == ["episode.png", "memory.png"]
+    np.testing.assert_array_equal(np.asarray(Image.open(paths[0])), picture)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="cannot be written"):
+        figures.write({"episode": picture}, tmp_path / "file")

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from oneshot_tf import experiment, flags
+from oneshot_tf import experiment, flags, workdirs
 from oneshot_tf.commands import model_options
 from oneshot_tf.data import splits
 from oneshot_tf.options import DataOptions, TrainOptions
@@ -32,7 +32,7 @@ def make_run(workdir, dataset, *words, name=None, updates=10):
     """
     parsed = flags.parse(["test", *SMALL, *words], {}, [TrainOptions, DataOptions], model_options)
     config = experiment.make_config(parsed, name)
-    experiment.prepare_workdir(workdir, config, dataset, splits.shuffled(dataset.class_names, 0))
+    workdirs.prepare(workdir, config, dataset, splits.shuffled(dataset.class_names, 0))
     learner = experiment.make_learner(config)
     shake(learner)
     kept = checkpoints.Checkpoints(workdir, learner, optimizers.make(config.train), 3)

@@ -1,0 +1,88 @@
+"""A run's folder: its `config.json`, and whether it is of the run that is asked for."""
+
+import dataclasses
+import pathlib
+
+from oneshot_tf import models
+from oneshot_tf.errors import UserError
+from oneshot_tf.evaluation import records
+from oneshot_tf.files import read_json
+from oneshot_tf.options import DataOptions, RunConfig, TrainOptions
+
+# options that may change between a run and its resumption: they change no weight
+FREE = (
+    "data_dir",
+    "steps_per_call",
+    "eval_every",
+    "validation_episodes",
+    "save_every",
+    "keep",
+    "figures_every",
+)
+
+
+def prepare(workdir, config, dataset, split):
+    """Makes the folder and its `config.json`, or checks that it is of the same run.
+
+    Raises:
+      UserError: not writable, or a workdir of other options, classes or pictures.
+    """
+    workdir = pathlib.Path(workdir)
+    path = workdir / "config.json"
+    now = {
+        **config.to_json(),
+        "split": split.describe(),
+        "pictures_sha256": dataset.sha256(),
+        "versions": records.versions(),
+        "commit": records.commit(),
+    }
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"--workdir={workdir} cannot be written ({error.strerror}); name another folder"
+        ) from None
+    if not path.is_file():
+        records.write(path, now)
+        return
+    before = read_json(path)
+    differing = differences(before, now)
+    if differing:
+        raise UserError(
+            f"{workdir} is of another run; these differ: {', '.join(differing)}. Name another "
+            "--workdir, or say what its config.json says"
+        )
+    records.write(path, {**before, "train": {**before["train"], "episodes": config.train.episodes}})
+
+
+def differences(before, now):
+    """["--name (then X, now Y)"] of what must not change within a run; episodes may grow.
+
+    Options that have been added since the run began had their default then.
+    """
+    found = []
+    classes = {
+        "data": DataOptions,
+        "train": TrainOptions,
+        "options": models.find(now["model"]).Options,
+    }
+    for part, cls in classes.items():
+        defaults = dataclasses.asdict(cls())
+        for name, value in now[part].items():
+            old = before.get(part, {}).get(name, defaults[name])
+            grows = name == "episodes" and old is not None and value >= old
+            if old != value and name not in FREE and not grows:
+                found.append(f"--{name} (then {old}, now {value})")
+    for name in ("model", "split", "pictures_sha256"):
+        if before.get(name) != now[name]:
+            found.append(f"{name}")
+    return found
+
+
+def read_config(workdir):
+    """The `RunConfig` of a workdir."""
+    path = pathlib.Path(workdir) / "config.json"
+    if not path.is_file():
+        raise UserError(f"{path} is not there; is this the folder of a run?")
+    fields = read_json(path)
+    return RunConfig.from_json(fields, models.find(fields["model"]).Options)
