@@ -4,16 +4,25 @@ import os
 import pathlib
 import shutil
 
-from oneshot_tf import flags
+from oneshot_tf import experiment, flags
 from oneshot_tf.commands import model_options
 from oneshot_tf.errors import UserError
+from oneshot_tf.evaluation import protocols, records
+from oneshot_tf.files import dump, read_json
 from oneshot_tf.options import DataOptions, TrainOptions
+from oneshot_tf.serving import card, signatures
 
 OWN = {
     "workdir": (str, "the run's folder"),
     "output": (str, "where to write <n>/ (default: <workdir>/export)"),
     "checkpoint": (str, "best or last (default: best, or last where all classes trained)"),
     "record": (str, "record to put beside it (default: the newest of <workdir>/evaluation)"),
+    "finetune_steps": (
+        int,
+        "answer after so many Adam steps on the request's support (default: 0)",
+    ),
+    "finetune_rate": (float, "learning rate of these (default: 0.001)"),
+    "finetune_match": (str, "own or softmax, as in eval.py (default: own)"),
 }
 CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
 
@@ -26,14 +35,20 @@ def main(argv):
     if parsed.get("checkpoint") not in (None, "best", "last"):
         raise UserError(f"--checkpoint must be best or last. Received: {parsed.get('checkpoint')}")
     path = export(
-        parsed.get("workdir"), parsed.get("output"), parsed.get("checkpoint"), parsed.get("record")
+        parsed.get("workdir"),
+        parsed.get("output"),
+        parsed.get("checkpoint"),
+        parsed.get("record"),
+        steps=parsed.get("finetune_steps", 0),
+        rate=parsed.get("finetune_rate", 1e-3),
+        match=parsed.get("finetune_match", "own"),
     )
     print(f"export: {path}")
     print(f"Look into it: saved_model_cli show --dir {path} --all")
     return 0
 
 
-def export(workdir, output=None, checkpoint=None, record=None):
+def export(workdir, output=None, checkpoint=None, record=None, **finetune):
     """Exports the model of a workdir.
 
     Args:
@@ -41,19 +56,17 @@ def export(workdir, output=None, checkpoint=None, record=None):
       output: the folder that gets `<n>/`; None is `<workdir>/export`.
       checkpoint: "best", "last" or None.
       record: path of a record, or None for the newest that fits.
+      **finetune: `steps`, `rate` and `match` of `protocols.finetuning`; nothing: none.
 
     Returns:
       The path of the export.
     """
-    from oneshot_tf import experiment
-    from oneshot_tf.evaluation import records
-    from oneshot_tf.files import dump, read_json
-    from oneshot_tf.serving import card, signatures
-
     workdir = pathlib.Path(workdir)
     learner, config, trained = experiment.load(workdir, checkpoint)
     stored = read_json(workdir / "config.json")
-    measured = find_record(workdir, record, config, trained)
+    finetune = {"steps": 0, "rate": 1e-3, "match": "own", **finetune}
+    logits_of, described = protocols.finetuning(learner, **finetune)
+    measured = find_record(workdir, record, config, trained, described.get("finetune"))
 
     def write(folder):
         fields = {
@@ -63,7 +76,8 @@ def export(workdir, output=None, checkpoint=None, record=None):
             "image_size": config.data.image_size,
             "channels": config.data.channels,
             "ink": config.data.ink,
-            "signatures": signatures.save(learner, folder, config.data.ink),
+            "signatures": signatures.save(learner, folder, config.data.ink, logits_of),
+            **described,
             "trained": trained,
             "split": stored["split"],
             "pictures_sha256": stored["pictures_sha256"],
@@ -111,7 +125,7 @@ def versions(parent):
     return sorted(int(path.name) for path in parent.iterdir() if path.name.isdecimal())
 
 
-def find_record(workdir, path, config, trained):
+def find_record(workdir, path, config, trained, finetune=None):
     """The record of a test of this very checkpoint.
 
     Args:
@@ -120,6 +134,7 @@ def find_record(workdir, path, config, trained):
         the data trained on where there is such.
       config: `RunConfig`.
       trained: {"episodes", "checkpoint"} of the weights.
+      finetune: what the record has to say of fine-tuning, or None.
 
     Returns:
       The record, or None.
@@ -127,10 +142,10 @@ def find_record(workdir, path, config, trained):
     Raises:
       UserError: `path` names a record of other weights.
     """
-    from oneshot_tf.files import read_json
 
     def fits(record):
         same = record.get("config") == config.name and record.get("seed") == config.train.seed
+        same = same and record["protocol"].get("finetune") == finetune
         return same and all(
             record["train"].get(k) == trained[k] for k in ("episodes", "checkpoint")
         )
@@ -153,8 +168,6 @@ def find_record(workdir, path, config, trained):
 
 def paper_config(config):
     """The `RunConfig` of the flag file with the paper's text for this model, or None."""
-    from oneshot_tf import experiment
-
     files = sorted(CONFIGS.glob(f"{config.model}_*_paper.flags"))
     nearest = [f for f in files if config.name.startswith(f.stem.removesuffix("_paper"))]
     if not files:

@@ -196,6 +196,15 @@ class EvalOptions(Options):
     eval_episodes: int = option(1000, "test episodes", low=2)
     eval_seed: int = option(0, "seed of the test episodes", low=0)
     eval_queries: int = option(15, "query pictures per class in the few-shot protocol", low=1)
+    finetune_steps: int = option(
+        0, "few_shot: Adam steps on each episode's support before the answer", low=0
+    )
+    finetune_rate: float = option(1e-3, "few_shot: learning rate of fine-tuning", low=0.0)
+    finetune_match: str = option(
+        "own",
+        "how a fine-tuned model answers: as always, or (classifier) by a softmax on the support",
+        choices=("own", "softmax"),
+    )
     checkpoint: str | None = option(
         None,
         "best or last (default: best, or last where all classes trained)",

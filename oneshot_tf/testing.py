@@ -95,14 +95,18 @@ def measure_sequence(learner, config, population, parsed, options):
 def measure_few_shot(learner, config, population, parsed, options):
     """Accuracy on queries, for one way and shot or the usual four (as far as the model goes)."""
     settings = settings_of(learner, config, parsed)
+    logits_of, described = protocols.finetuning(
+        learner, options.finetune_steps, options.finetune_rate, options.finetune_match
+    )
     accuracy = {}
     for way, shot in settings:
         batch = protocols.fitting_batch(way * (shot + options.eval_queries))
         sample = few_shot_sampler(population, way, shot, options, batch)
-        found = protocols.few_shot(learner, sample, options.eval_episodes, batch)
+        found = protocols.few_shot(learner, sample, options.eval_episodes, batch, logits_of)
         accuracy[f"{way}w{shot}s"] = found
     ways, shots = (sorted({s[i] for s in settings}) for i in (0, 1))
-    return {"way": ways, "shot": shots, "queries": options.eval_queries}, accuracy
+    protocol = {"way": ways, "shot": shots, "queries": options.eval_queries}
+    return protocol | described, accuracy
 
 
 def settings_of(learner, config, parsed):
@@ -167,6 +171,9 @@ def record_paths(parsed, record, own_kind):
         name += f"-{record['dataset']}"
     if kind != own_kind:
         name += f"-{kind}"
+    if "finetune" in record["protocol"]:
+        own = record["protocol"]["finetune"]["match"] == "own"
+        name += "-finetuned" if own else "-softmax"
     if record["protocol"]["part"] != "test":
         name += "-validation"
     paths = [pathlib.Path(parsed.get("workdir")) / "evaluation" / f"{name}.json"]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oneshot_tf import commands, flags
+from oneshot_tf import commands, flags, workdirs
 from oneshot_tf.training.logging import read_metrics
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -300,7 +300,6 @@ def test_flags_count_before_the_data_sets_defaults_and_those_before_the_models(w
 
 
 def test_a_run_from_before_an_option_was_added_is_the_same_run():
-
     now = {**config_of().to_json(), "split": {}, "pictures_sha256": ""}
     before = json.loads(json.dumps(now))
     for name in ("flip", "random_crop", "colour_jitter"):

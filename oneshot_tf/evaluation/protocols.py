@@ -5,6 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from oneshot_tf.errors import UserError
 from oneshot_tf.ops import losses
 
 BATCH = 20  # episodes answered at once
@@ -37,7 +38,7 @@ def sequence(learner, sample, episodes, presentations):
     }
 
 
-def few_shot(learner, sample, episodes, batch=BATCH):
+def few_shot(learner, sample, episodes, batch=BATCH, logits_of=None):
     """Accuracy on the queries of few-shot episodes: {"mean", "ci95"} in percent.
 
     Args:
@@ -45,18 +46,45 @@ def few_shot(learner, sample, episodes, batch=BATCH):
       sample: (first episode) -> batch of episodes.
       episodes: how many to answer.
       batch: how many episodes `sample` gives.
+      logits_of: (episode) -> logits [B, Q, way], for what is not the learner's plain answer.
     """
+    logits_of = logits_of or learner
 
     @tf.function
     def answer(first):
         episode = sample(first)
-        correct = learner.predict_labels(learner(episode)) == episode.query_labels
+        correct = learner.predict_labels(logits_of(episode)) == episode.query_labels
         there = tf.cast(episode.query_labels >= 0, tf.float32)
         right = tf.reduce_sum(tf.cast(correct, tf.float32) * there, axis=1)
         return right, tf.reduce_sum(there, axis=1)
 
     right, shown = _collect(answer, episodes, batch)
     return summary(right / shown)
+
+
+def finetuning(learner, steps, rate, match):
+    """Another answer than the learner's plain one: after Adam on each episode's support.
+
+    Args:
+      learner: a `Learner`.
+      steps: steps of Adam; 0 is the plain answer.
+      rate: its learning rate.
+      match: how the model answers then, "own" or "softmax".
+
+    Returns:
+      ((episode) -> logits, or None for the plain answer; what a record says of it).
+
+    Raises:
+      UserError: a model that has no embedding to tune.
+    """
+    if not steps:
+        return None, {}
+    if learner.episode == "sequence":
+        raise UserError(
+            f"--finetune_steps is of models that embed pictures; {learner.name} is none of them"
+        )
+    settings = {"steps": steps, "rate": rate, "match": match}
+    return lambda episode: learner.finetuned(episode, **settings), {"finetune": settings}
 
 
 def fitting_batch(pictures):

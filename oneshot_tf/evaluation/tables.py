@@ -11,7 +11,9 @@ PRESENTATIONS = ("1", "2", "3", "4", "5", "10")  # the columns of the papers' ta
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 # what makes two tests the same protocol; the number and seed of the episodes only say how sure
 PROTOCOL = ("kind", "part", "way", "shot", "queries", "test_rotations", "augment_test", "bn")
+PROTOCOL += ("finetune",)
 NEEDED = ("model", "config", "seed", "dataset", "protocol", "accuracy", "paper", "train")
+BN = {"support": "support's statistics", "batch": "whole episode's statistics: transductive"}
 HEAD = ["config", "tested on", "seeds", "episodes"]
 
 
@@ -112,6 +114,11 @@ def _note(protocol):
         ]
         if protocol.get(name)
     ]
+    if "finetune" in protocol:
+        softmax = " with a softmax" * (protocol["finetune"]["match"] == "softmax")
+        notes.append(f"fine-tuned{softmax}, {protocol['finetune']['steps']} steps")
+    if protocol["bn"] != "running":
+        notes.append(f"batch norm by the {BN[protocol['bn']]}")
     return f" ({', '.join(notes)})" if notes else ""
 
 

@@ -8,8 +8,14 @@ import dataclasses
 
 import tensorflow as tf
 
-from oneshot_tf.models.few_shot_learner import EmbeddingOptions, FewShotLearner
-from oneshot_tf.ops import matching
+from oneshot_tf.episodes import FewShotEpisode
+from oneshot_tf.models.few_shot_learner import (
+    EmbeddingOptions,
+    FewShotLearner,
+    way_of,
+    with_gaps,
+)
+from oneshot_tf.ops import descent, losses, matching
 from oneshot_tf.options import option
 
 
@@ -68,7 +74,49 @@ class Classifier(FewShotLearner):
         shown = tf.cast(tf.size(episode.labels), tf.float32)
         return tf.reduce_mean(loss), {"right": tf.reduce_sum(right)[None], "shown": shown[None]}
 
+    def finetuned(self, episode, steps, rate, match="own"):
+        """As in `FewShotLearner`, but a new softmax is trained on the support with the features.
+
+        Args:
+          episode: `FewShotEpisode`.
+          steps: steps of Adam for each episode.
+          rate: its learning rate.
+          match: "own" compares the tuned features by cosine, "softmax" answers with the new
+            softmax; two rows of Vinyals et al.'s tables.
+        """
+        self._check_finetune(match, ("own", "softmax"))
+        start = [v for v in tf.nest.flatten(self.learned_weights()) if v is not None]
+
+        def tuned_answer(parts):
+            one = FewShotEpisode(*(part[None] for part in parts))
+            head = tf.zeros([self.width + 1, way_of(one.support_labels)])
+            *tuned, head = descent.adam(
+                lambda values: self._support_loss(one, values), [*start, head], steps, rate
+            )
+            support, query = self._embed_with(one, tuned)
+            if match == "softmax":
+                return tf.nn.log_softmax(_linear(query[0], head))
+            return self.answer(support, one.support_labels, query)[0]
+
+        return self._map_episodes(tuned_answer, episode)
+
+    def _embed_with(self, one, values):
+        learned = self.learned_weights()
+        packed = tf.nest.pack_sequence_as(learned, with_gaps(learned, values))
+        return self.embed_episode(one, False, packed)
+
+    def _support_loss(self, one, values):
+        """Cross-entropy of the new softmax on the support."""
+        *values, head = values
+        support, _ = self._embed_with(one, values)
+        return losses.cross_entropy(_linear(support[0], head)[None], one.support_labels)
+
     def similarities(self, support, labels, query):
         """Cosines of features, times the head's factor."""
         del labels
         return self.options.head_scale * matching.similarity(query, support, "cosine")
+
+
+def _linear(features, head):
+    """features [n, D], head [D + 1, K] with the bias last -> [n, K]."""
+    return tf.matmul(features, head[:-1]) + head[-1]

@@ -7,9 +7,11 @@ import dataclasses
 
 import tensorflow as tf
 
+from oneshot_tf.episodes import FewShotEpisode
+from oneshot_tf.errors import UserError
 from oneshot_tf.layers.conv4 import Conv4
 from oneshot_tf.models.base import Learner
-from oneshot_tf.ops import losses, matching
+from oneshot_tf.ops import descent, losses, matching
 from oneshot_tf.options import Options, option
 
 
@@ -90,17 +92,32 @@ class FewShotLearner(Learner):
         support, query = self.embed_episode(episode, training)
         return self.answer(support, episode.support_labels, query)
 
-    def embed_episode(self, episode, training):
-        """(support [B, S, D], query [B, Q, D]), embedded in one pass."""
+    def embed_episode(self, episode, training, learned=None):
+        """(support [B, S, D], query [B, Q, D]), embedded in one pass.
+
+        Args:
+          episode: `FewShotEpisode`.
+          training: true in training.
+          learned: weights to embed with instead of the model's own, as `learned_weights` gives.
+        """
         sizes = [tf.shape(part)[1] for part in (episode.support, episode.query)]
         images = tf.concat([episode.support, episode.query], axis=1)
-        flat = tf.reshape(images, [-1, *self.image_shape])
         marks = self.speakers(episode, training)
-        flat = self.embedding(
-            flat, training=training, **({} if marks is None else {"speakers": marks})
-        )
+        flat = self._embed_flat(self.embedding, images, training, marks, learned)
         embedded = tf.reshape(flat, [-1, tf.add_n(sizes), self.width])
         return tf.split(embedded, sizes, axis=1)
+
+    def _embed_flat(self, layer, images, training, marks, learned):
+        """[B, N, H, W, C] -> [B N, D]."""
+        flat = tf.reshape(images, [-1, *self.image_shape])
+        marks = {} if marks is None else {"speakers": marks}
+        if learned is None:
+            return layer(flat, training=training, **marks)
+        return layer.embed(learned, flat, **marks)
+
+    def learned_weights(self):
+        """The embedding's weights, in the structure that `embed_episode` takes."""
+        return self.embedding.learned
 
     def speakers(self, episode, training):
         """bool [B, S + Q]: whose statistics normalise an episode at test; None: running ones."""
@@ -119,6 +136,66 @@ class FewShotLearner(Learner):
         """Minus the mean log-probability of the right classes, [MN] Eq. 2."""
         del support, query
         return losses.cross_entropy(logits, episode.query_labels)
+
+    def finetuned(self, episode, steps, rate, match="own"):
+        """The answer after fine-tuning on each episode's own support, [MN] section 4.1.
+
+        Adam moves the embedding's weights to lower the model's own loss with the support as its
+        own queries. Weights are tensors here: nothing is left behind, and it can be exported.
+
+        Args:
+          episode: `FewShotEpisode`.
+          steps: steps of Adam for each episode (the paper does not say).
+          rate: its learning rate (the paper does not say).
+          match: "own".
+
+        Returns:
+          logits [B, Q, K].
+        """
+        self._check_finetune(match, ("own",))
+
+        def tuned_answer(parts):
+            one = FewShotEpisode(*(part[None] for part in parts))
+            tuned = self._tune(one, steps, rate)
+            support, query = self.embed_episode(one, False, tuned)
+            return self.answer(support, one.support_labels, query)[0]
+
+        return self._map_episodes(tuned_answer, episode)
+
+    def _check_finetune(self, match, allowed):
+        if not hasattr(self.embedding, "learned"):
+            raise UserError(f"{self.name} has no weights to fine-tune; leave --finetune_steps out")
+        if match not in allowed:
+            raise UserError(
+                f"--finetune_match of {self.name} must be {' or '.join(allowed)}. Received: {match}"
+            )
+
+    def _tune(self, one, steps, rate):
+        """The embedding's weights after fine-tuning on the support of a batch of one episode."""
+        start = self.learned_weights()
+        known = FewShotEpisode(one.support, one.support_labels, one.support, one.support_labels)
+
+        def loss(values):
+            learned = tf.nest.pack_sequence_as(start, with_gaps(start, values))
+            support, query = self.embed_episode(known, False, learned)
+            logits = self.answer(support, known.support_labels, query)
+            return self.episode_loss(support, query, logits, known)
+
+        values = [v for v in tf.nest.flatten(start) if v is not None]
+        tuned = descent.adam(loss, values, steps, rate)
+        return tf.nest.pack_sequence_as(start, with_gaps(start, tuned))
+
+    def _map_episodes(self, answer, episode):
+        """`answer` of each episode by itself, with all episodes' way: [B, Q, K]."""
+        way = way_of(episode.support_labels)
+
+        def padded(parts):
+            found = answer(parts)
+            missing = way - tf.shape(found)[1]
+            return tf.pad(found, [[0, 0], [0, missing]], constant_values=matching.IMPOSSIBLE)
+
+        spec = tf.TensorSpec([None, None], tf.float32)
+        return tf.map_fn(padded, tuple(episode), fn_output_signature=spec)
 
     def predict_labels(self, logits):
         return tf.argmax(logits, axis=-1, output_type=tf.int32)
@@ -159,6 +236,12 @@ class FewShotLearner(Learner):
     def flops_per_episode(self, steps):
         """Three times the convolutions' forward pass, of `steps` pictures."""
         return 3.0 * steps * self.embedding.flops()
+
+
+def with_gaps(structure, values):
+    """The flat values of a structure, None where it has None."""
+    values = iter(values)
+    return [None if leaf is None else next(values) for leaf in tf.nest.flatten(structure)]
 
 
 def way_of(labels):

@@ -80,21 +80,27 @@ class Matching(FewShotLearner):
         """The factor of the similarity, a scalar above zero."""
         return tf.exp(self.log_scale) if self.options.learn_scale else self.options.scale
 
-    def embed_episode(self, episode, training):
+    def embed_episode(self, episode, training, learned=None):
         if self.options.shared:
-            return super().embed_episode(episode, training)
+            return super().embed_episode(episode, training, learned)
         # two networks: each is normalised by the statistics of what passes through it
         marks = self.speakers(episode, training)
-        split = tf.shape(episode.support)[1]
+        marks = tf.split(marks, self._sizes(episode), axis=1) if marks is not None else [None] * 2
+        layers = [self.support_embedding, self.embedding]
         sides = []
-        for images, network, mark in (
-            (episode.support, self.support_embedding, None if marks is None else marks[:, :split]),
-            (episode.query, self.embedding, None if marks is None else marks[:, split:]),
-        ):
-            flat = tf.reshape(images, [-1, *self.image_shape])
-            flat = network(flat, training=training, speakers=mark)
+        for i, images in enumerate((episode.support, episode.query)):
+            own = None if learned is None else learned[i]
+            flat = self._embed_flat(layers[i], images, training, marks[i], own)
             sides.append(tf.reshape(flat, [-1, tf.shape(images)[1], self.width]))
         return sides
+
+    def _sizes(self, episode):
+        return [tf.shape(part)[1] for part in (episode.support, episode.query)]
+
+    def learned_weights(self):
+        if self.options.shared:
+            return self.embedding.learned
+        return [self.support_embedding.learned, self.embedding.learned]
 
     def similarities(self, support, labels, query):
         if self.options.fce:

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import sys
 
+from oneshot_tf import models
 from oneshot_tf.data import DATASET_DEFAULTS
 
 CITATIONS = {
@@ -14,6 +15,13 @@ CITATIONS = {
     "ntm": 'Graves, Wayne and Danihelka, "Neural Turing Machines", 2014',
     "lstm": 'Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; the baseline of Santoro '
     'et al., "Meta-Learning with Memory-Augmented Neural Networks", 2016',
+    "matching": 'Vinyals, Blundell, Lillicrap, Kavukcuoglu and Wierstra, "Matching Networks for One '
+    'Shot Learning", 2016',
+    "prototypical": 'Snell, Swersky and Zemel, "Prototypical Networks for Few-shot Learning", 2017',
+    "siamese": 'Koch, Zemel and Salakhutdinov, "Siamese Neural Networks for One-shot Image '
+    'Recognition", 2015; here on the network of Vinyals et al., 2016',
+    "classifier": "the baseline classifier of Vinyals et al., 2016",
+    "pixels": "the first row of Vinyals et al., 2016",
 }
 LICENCES = {
     "omniglot": "Omniglot (Lake, Salakhutdinov and Tenenbaum, 2015): MIT licence",
@@ -76,7 +84,7 @@ def text(learner, config, fields, record=None, paper=None):
         _accuracy(record),
         _signatures(learner, fields["signatures"]),
         _requests(learner, fields["signatures"]),
-        _limits(learner, config),
+        _limits(learner, config, fields.get("finetune")),
         _origin(config, fields),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
@@ -105,9 +113,20 @@ def _data(config, fields):
 - Trained on {config.data.dataset}, split `{split["name"]}`: {train} classes to train, {validation} to \
 validate, {test} to test; SHA-256 `{split["sha256"]}`.{both}
 - Pictures: SHA-256 `{fields["pictures_sha256"]}`.
-- {trained["episodes"]:,} episodes of {config.train.way} classes with {config.train.shot} pictures each; \
-checkpoint `{trained["checkpoint"]}`.
+- {_training(config, trained)}; checkpoint `{trained["checkpoint"]}`.
 - Licence of the data: {_licence(config)}."""
+
+
+def _training(config, trained):
+    """What it was trained on, in words."""
+    train = config.train
+    if models.find(config.model).episode == "labelled":
+        return f"{trained['episodes']:,} single pictures, a softmax over all training classes"
+    way, shot = (
+        f"{low} to {high}" if low not in (None, high) else f"{high}"
+        for high, low in ((train.way, train.way_from), (train.shot, train.shot_from))
+    )
+    return f"{trained['episodes']:,} episodes of {way} classes with {shot} pictures each"
 
 
 def _licence(config):
@@ -228,12 +247,13 @@ def _python(names):
     ]
 
 
-def _limits(learner, config):
+def _limits(learner, config, finetune=None):
     size = " x ".join(str(side) for side in learner.image_shape[:2])
     kind = "Gray, ink 1 on paper 0" if learner.image_shape[2] == 1 else "RGB in [0, 1]"
     lines = [
         "## Limits",
         "",
+        *_finetuning(finetune),
         f"- Made for pictures like those of {config.data.dataset}; on others it guesses, and the "
         "probabilities do not say so.",
         f"- {kind}, {size} pixels. Picture files are padded to a square and resized; gray ones are "
@@ -245,6 +265,18 @@ def _limits(learner, config):
             "mix the classes, and show several pictures of each where there are.",
         ]
     return "\n".join(lines)
+
+
+def _finetuning(finetune):
+    """What is said of an export that fine-tunes within the request."""
+    if finetune is None:
+        return []
+    how = {"own": "its usual comparison", "softmax": "a softmax made for the request"}
+    return [
+        f"- Every request is answered after {finetune['steps']} steps of Adam (rate "
+        f"{finetune['rate']}) on its own support, by {how[finetune['match']]}; nothing of it is kept, "
+        "and it takes as much longer."
+    ]
 
 
 def _origin(config, fields):

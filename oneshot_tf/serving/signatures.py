@@ -8,11 +8,10 @@ what was expected: behind a server there is no Python of ours to do it.
 import tensorflow as tf
 
 from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode
+from oneshot_tf.serving import decoding
+from oneshot_tf.serving.decoding import require
 
-_LONGEST = 2048  # longer sides are reduced first, as `data/pictures.py` does
-_MOST_PIXELS = 2**25  # of an encoded picture: what a small server can hold a few of
 _MOST_CLASSES = 4096  # where a model has no limit of its own, so that no label asks for gigabytes
-_GRAY = (19595, 38470, 7471)  # of 65536: Pillow's weights of red, green and blue
 
 
 class Signatures(tf.Module):
@@ -23,36 +22,39 @@ class Signatures(tf.Module):
     Args:
       learner: a built `Learner`.
       ink: `DataOptions.ink` of its training, for pictures that come as files.
+      logits_of: (episode) -> logits, where that is not the learner's plain answer.
 
     Attributes:
       functions: {signature name: tf.function}: what this learner can answer.
     """
 
-    def __init__(self, learner, ink="auto"):
+    def __init__(self, learner, ink="auto", logits_of=None):
         super().__init__(name="learner")
         self.learned = list(learner.variables)
         self.functions = {}
         if learner.num_labels == learner.way:
-            self.functions["classify"] = _classify(learner)
-            self.functions["classify_encoded"] = _classify_encoded(learner, ink)
+            logits_of = logits_of or learner
+            self.functions["classify"] = _classify(learner, logits_of)
+            self.functions["classify_encoded"] = _classify_encoded(learner, logits_of, ink)
         if learner.episode == "sequence":
             self.functions["sequence"] = _sequence(learner)
         if learner.embed(tf.zeros([1, *learner.image_shape])) is not None:
             self.functions["embed"] = _embed(learner)
 
 
-def save(learner, path, ink="auto"):
+def save(learner, path, ink="auto", logits_of=None):
     """Writes a learner as a SavedModel.
 
     Args:
       learner: a built `Learner`.
       path: the folder to write.
       ink: `DataOptions.ink` of its training.
+      logits_of: (episode) -> logits, where that is not the learner's plain answer.
 
     Returns:
       The names of its signatures; the first is `serving_default` too.
     """
-    module = Signatures(learner, ink)
+    module = Signatures(learner, ink, logits_of)
     signatures = {name: f.get_concrete_function() for name, f in module.functions.items()}
     names = list(signatures)
     signatures["serving_default"] = signatures[names[0]]
@@ -66,19 +68,19 @@ def most_classes(learner):
     return learner.way if learner.episode == "sequence" else _MOST_CLASSES
 
 
-def _classify(learner):
+def _classify(learner, logits_of):
     def classify(support_images, support_labels, query_images):
         support = _checked(support_images, learner, "support_images")
         query = _checked(query_images, learner, "query_images")
         labels = _checked_support_labels(support_labels, support, learner)
-        same = _require(
+        same = require(
             tf.shape(query)[0] == tf.shape(support)[0],
             "`query_images` must have as many episodes as `support_images`. Received shapes:",
             tf.shape(query),
             tf.shape(support),
         )
         with tf.control_dependencies([same]):
-            return _answer(learner, support, labels, tf.identity(query))
+            return _answer(logits_of, support, labels, tf.identity(query))
 
     pictures = [None, None, *learner.image_shape]
     return tf.function(
@@ -91,14 +93,14 @@ def _classify(learner):
     )
 
 
-def _classify_encoded(learner, ink):
+def _classify_encoded(learner, logits_of, ink):
     def classify_encoded(support_bytes, support_labels, query_bytes):
         labels = _checked_support_labels(support_labels, support_bytes, learner)
-        some = _require(tf.size(query_bytes) > 0, "`query_bytes` must have at least one picture")
+        some = require(tf.size(query_bytes) > 0, "`query_bytes` must have at least one picture")
         with tf.control_dependencies([labels, some]):
-            support = decode_all(tf.identity(support_bytes), learner.image_shape, ink)
-            query = decode_all(tf.identity(query_bytes), learner.image_shape, ink)
-        answer = _answer(learner, support[None], labels[None], query[None])
+            support = decoding.decode_all(tf.identity(support_bytes), learner.image_shape, ink)
+            query = decoding.decode_all(tf.identity(query_bytes), learner.image_shape, ink)
+        answer = _answer(logits_of, support[None], labels[None], query[None])
         return {name: tensor[0] for name, tensor in answer.items()}
 
     return tf.function(
@@ -137,20 +139,16 @@ def _embed(learner):
     return tf.function(embed, input_signature=[spec])
 
 
-def _answer(learner, support, labels, query):
+def _answer(logits_of, support, labels, query):
     """{"probabilities": [B, Q, way], "labels": [B, Q]}; an episode has classes up to its own way."""
     ways = tf.reduce_max(labels, axis=1) + 1
     labels = tf.cast(labels, tf.int32)
     unknown = tf.fill(tf.shape(query)[:2], -1)
-    logits = learner(FewShotEpisode(support, labels, query, unknown), training=False)
+    logits = logits_of(FewShotEpisode(support, labels, query, unknown))
     logits = tf.cast(logits, tf.float32)[:, :, : tf.reduce_max(ways)]
     there = tf.range(tf.reduce_max(ways)) < ways[:, None, None]
     probabilities = tf.nn.softmax(tf.where(there, logits, tf.float32.min))
     return {"probabilities": probabilities, "labels": tf.argmax(probabilities, axis=2)}
-
-
-def _require(condition, message, *received):
-    return tf.debugging.Assert(condition, [message, *received], summarize=12)
 
 
 def _has_rank(tensor, rank):
@@ -166,7 +164,7 @@ def _checked(images, learner, name):
     rank, shape = images.shape.rank, images.shape
     images = tf.raw_ops.PlaceholderWithDefault(input=images, shape=tf.TensorShape(None))
     height, width, channels = learner.image_shape
-    right_shape = _require(
+    right_shape = require(
         _has_rank(images, rank) & tf.reduce_all(tf.shape(images)[-3:] == learner.image_shape),
         f"`{name}` must be pictures of {height} x {width} x {channels}, in {rank} dimensions. "
         "Received shape:",
@@ -176,10 +174,10 @@ def _checked(images, learner, name):
         images = tf.identity(images)
     flat = tf.reshape(images, [-1])
     checks = [
-        _require(
+        require(
             tf.size(images) > 0, f"`{name}` must not be empty. Received shape:", tf.shape(images)
         ),
-        _require(
+        require(
             tf.reduce_all((flat >= 0.0) & (flat <= 1.0)),  # false for NaN
             f"`{name}` must be in [0, 1], ink 1. Received, from and to:",
             tf.reduce_min(flat),
@@ -196,7 +194,7 @@ def _checked_labels(labels, pictures, limit, name):
     labels = tf.raw_ops.PlaceholderWithDefault(input=labels, shape=tf.TensorShape(None))
     sizes = tf.shape(labels)
     expected = tf.shape(pictures)[: static.rank]
-    right_shape = _require(
+    right_shape = require(
         _has_rank(labels, static.rank)
         & (tf.reduce_prod(sizes) == tf.reduce_prod(expected))
         & (sizes[0] == expected[0]),
@@ -205,7 +203,7 @@ def _checked_labels(labels, pictures, limit, name):
         expected,
     )
     flat = tf.reshape(labels, [-1])
-    in_range = _require(
+    in_range = require(
         tf.reduce_all((flat >= -1) & (flat < limit)),
         f"`{name}` must be -1 (padding) or 0 to {limit - 1}: the model tells {limit} classes "
         "apart. Received, from and to:",
@@ -218,82 +216,10 @@ def _checked_labels(labels, pictures, limit, name):
 
 def _checked_support_labels(labels, pictures, learner):
     labels = _checked_labels(labels, pictures, most_classes(learner), "support_labels")
-    some = _require(
+    some = require(
         tf.reduce_all(tf.reduce_any(labels >= 0, axis=-1)),
         "`support_labels` must have a label of 0 or more in every episode. Received:",
         labels,
     )
     with tf.control_dependencies([some]):
         return tf.identity(labels)
-
-
-def decode_all(contents, shape, ink):
-    """What `data/pictures.py` does with Pillow, in the graph.
-
-    They agree to two gray levels on PNG, a few more on JPEG. EXIF does not turn a picture.
-
-    Args:
-      contents: string [n], files in PNG or JPEG.
-      shape: (H, W, C) to give; one channel is gray with ink 1.
-      ink: "dark", "light" or "auto", as `DataOptions.ink`.
-
-    Returns:
-      float32 [n, H, W, C] in [0, 1].
-    """
-    spec = tf.TensorSpec(shape, tf.float32)
-    return tf.map_fn(lambda c: _decode(c, shape, ink), contents, fn_output_signature=spec)
-
-
-def _decode(content, shape, ink):
-    image = _flatten(_pixels(content), shape[2])
-    factor = -(-tf.reduce_max(tf.shape(image)) // _LONGEST)
-    if factor > 1:
-        image = tf.round(tf.image.resize(image, -(-tf.shape(image)[:2] // factor), method="area"))
-    edges = tf.concat([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]], axis=0)
-    edges, count = tf.sort(edges, axis=0), tf.shape(edges)[0]
-    border = tf.floor((edges[(count - 1) // 2] + edges[count // 2]) / 2.0)
-    if shape[2] == 1:
-        dark = {"dark": True, "light": False, "auto": border[0] > 127.0}[ink]
-        image, border = (tf.where(dark, 255.0 - value, value) for value in (image, border))
-    missing = tf.reduce_max(tf.shape(image)[:2]) - tf.shape(image)[:2]
-    before = missing // 2
-    paddings = tf.concat([tf.stack([before, missing - before], axis=1), [[0, 0]]], axis=0)
-    image = tf.pad(image - border, paddings) + border
-    image = tf.round(tf.image.resize(image, shape[:2], antialias=True))
-    return tf.ensure_shape(tf.clip_by_value(image / 255.0, 0.0, 1.0), shape)
-
-
-def _pixels(content):
-    """uint8 [h, w, 1 to 4] of a file whose head says that it is a picture of bearable size."""
-    png = tf.strings.substr(content, 0, 8) == b"\x89PNG\r\n\x1a\n"
-    png &= tf.strings.length(content) >= 24
-    jpeg = tf.strings.substr(content, 0, 3) == b"\xff\xd8\xff"
-    with tf.control_dependencies([_require(png | jpeg, "Pictures must be PNG or JPEG files")]):
-        content = tf.identity(content)
-
-    def png_area():  # of the head: two numbers of four bytes
-        head = tf.io.decode_raw(tf.strings.substr(content, 16, 8), tf.uint8)
-        sides = tf.reshape(tf.cast(head, tf.float32), [2, 4]) * [2.0**24, 2.0**16, 2.0**8, 1.0]
-        return tf.reduce_prod(tf.reduce_sum(sides, axis=1))
-
-    def jpeg_area():
-        return tf.reduce_prod(tf.cast(tf.io.extract_jpeg_shape(content)[:2], tf.float32))
-
-    area = tf.cond(jpeg, jpeg_area, png_area)
-    message = f"A picture must have at most {_MOST_PIXELS} pixels. Received:"
-    with tf.control_dependencies([_require(area <= _MOST_PIXELS, message, area)]):
-        return tf.io.decode_png(tf.identity(content))  # reads JPEG as well
-
-
-def _flatten(pixels, channels):
-    """uint8 [h, w, 1 to 4] -> float32 [h, w, channels]; transparency becomes white."""
-    pixels = tf.ensure_shape(pixels, [None, None, None])
-    size = tf.shape(pixels)
-    pixels = tf.cast(pixels, tf.float32)
-    transparent = size[2] % 2 == 0  # gray and alpha, or RGB and alpha
-    opacity = tf.where(transparent, pixels[:, :, -1:] / 255.0, 1.0)
-    colours = pixels[:, :, : size[2] - tf.cast(transparent, tf.int32)]
-    colours = tf.round(colours * opacity + 255.0 * (1.0 - opacity))
-    rgb = tf.cast(tf.broadcast_to(colours, [size[0], size[1], 3]), tf.int32)
-    gray = (tf.reduce_sum(rgb * _GRAY, axis=2, keepdims=True) + 2**15) // 2**16
-    return tf.cast(gray if channels == 1 else rgb, tf.float32)

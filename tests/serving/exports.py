@@ -71,3 +71,11 @@ def tensor_names(path, signature):
     graph = loader_impl.parse_saved_model(str(path)).meta_graphs[0]
     found = graph.signature_def[signature]
     return tuple({k: v.name for k, v in part.items()} for part in (found.inputs, found.outputs))
+
+
+def drawing(random, height, width, channels):
+    """A rough drawing: dark strokes on bright, slightly uneven paper."""
+    pixels = np.full((height, width, channels), 235, np.uint8)
+    pixels -= random.integers(0, 8, pixels.shape, np.uint8)
+    pixels[height // 3 : height // 2, width // 4 : 3 * width // 4] = 20
+    return pixels[..., 0] if channels == 1 else pixels

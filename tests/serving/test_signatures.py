@@ -10,8 +10,9 @@ from oneshot_tf import models
 from oneshot_tf.data import pictures
 from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode
 from oneshot_tf.options import DataOptions
-from oneshot_tf.serving import signatures
+from oneshot_tf.serving import decoding, signatures
 from tests.conftest import IMAGE_SIZE, WAY
+from tests.serving import exports
 from tests.serving.exports import request, tensors
 
 TOLERANCE = 1e-5
@@ -187,52 +188,12 @@ def test_the_graph_itself_refuses_other_sizes(make_learner, tmp_path):
         np.testing.assert_array_equal(call(support, labels, query), expected)
 
 
-def drawing(random, height, width, channels):
-    """A rough drawing: dark strokes on bright, slightly uneven paper."""
-    pixels = np.full((height, width, channels), 235, np.uint8)
-    pixels -= random.integers(0, 8, pixels.shape, np.uint8)
-    pixels[height // 3 : height // 2, width // 4 : 3 * width // 4] = 20
-    return pixels[..., 0] if channels == 1 else pixels
-
-
-@pytest.mark.parametrize("ink", ["auto", "dark", "light"])
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("kind", ["gray", "colour", "inverted", "alpha", "palette", "tiny", "jpeg"])
-def test_files_are_prepared_as_pillow_does(random, encode_picture, kind, channels, ink):
-    made = drawing(random, 61, 40, 1 if kind in ("gray", "inverted", "tiny") else 3)
-    if kind == "inverted":
-        made = 255 - made
-    if kind == "tiny":
-        made = made[:1, :3]
-    image = Image.fromarray(made)
-    if kind == "alpha":
-        image.putalpha(Image.fromarray(random.integers(0, 256, (61, 40), np.uint8)))
-    if kind == "palette":
-        image = image.quantize(8)
-    content = encode_picture(image, "JPEG" if kind == "jpeg" else "PNG")
-    options = DataOptions(dataset="folder", image_size=20, channels=channels, ink=ink)
-    expected = pictures.prepare(content, "it", options).astype(np.float32) / 255
-    found = signatures.decode_all(tf.constant([content]), (20, 20, channels), ink).numpy()[0]
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, atol=(6 if kind == "jpeg" else 2.01) / 255)
-
-
-def test_a_long_picture_is_reduced_as_pillow_does(random, encode_picture):
-    content = encode_picture(drawing(random, 40, 4500, 1))
-    options = DataOptions(dataset="folder", image_size=28, channels=1)
-    expected = pictures.prepare(content, "it", options).astype(np.float32) / 255
-    found = signatures.decode_all(tf.constant([content]), (28, 28, 1), "auto").numpy()[0]
-    np.testing.assert_allclose(found, expected, atol=4 / 255)
-
-
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])
 def test_classify_encoded_equals_classify_of_prepared_pictures(
     served, random, encode_picture, format
 ):
-    drawings = [encode_picture(drawing(random, 30, 20 + 3 * k, 1), format) for k in range(5)]
-    images = signatures.decode_all(
-        tf.constant(drawings), (IMAGE_SIZE, IMAGE_SIZE, 1), "auto"
-    ).numpy()
+    drawings = [encode_picture(exports.drawing(random, 30, 20 + 3 * k, 1), format) for k in range(5)]
+    images = decoding.decode_all(tf.constant(drawings), (IMAGE_SIZE, IMAGE_SIZE, 1), "auto").numpy()
     labels = np.array([0, 1, 2], np.int64)
     answer = served("flmn")[1]
     found = answer["classify_encoded"](
@@ -256,7 +217,7 @@ def huge_head(content):
 
 def test_classify_encoded_refuses_bad_files(served, random, encode_picture):
     answer = served("flmn")[1]["classify_encoded"]
-    good = encode_picture(drawing(random, 12, 12, 1))
+    good = encode_picture(exports.drawing(random, 12, 12, 1))
 
     def ask_files(*query, labels=(0, 1)):
         return answer(

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from oneshot_tf.ops import descent
+
+
+def plain_adam(gradient, value, steps, rate):
+    """Kingma and Ba's algorithm 1 for one number."""
+    first = second = 0.0
+    for t in range(1, steps + 1):
+        g = gradient(value)
+        first = 0.9 * first + 0.1 * g
+        second = 0.999 * second + 0.001 * g * g
+        value -= rate * (first / (1 - 0.9**t)) / ((second / (1 - 0.999**t)) ** 0.5 + 1e-8)
+    return value
+
+
+@pytest.mark.parametrize("steps", [0, 1, 7])
+def test_against_a_loop_of_numbers(steps):
+    values = [tf.constant([1.0, -2.0]), tf.constant([[0.5]])]
+    found = descent.adam(
+        lambda v: tf.reduce_sum(v[0] ** 4) + 3.0 * tf.reduce_sum(v[1] ** 2), values, steps, 0.1
+    )
+    expected = [plain_adam(lambda x: 4 * x**3, x, steps, 0.1) for x in (1.0, -2.0)]
+    np.testing.assert_allclose(found[0], expected, rtol=1e-5)
+    np.testing.assert_allclose(found[1], [[plain_adam(lambda x: 6 * x, 0.5, steps, 0.1)]], rtol=1e-5)
+
+
+def test_in_a_graph_it_leaves_the_variables_alone():
+    weight = tf.Variable([3.0])
+
+    @tf.function
+    def tuned():
+        return descent.adam(lambda v: tf.reduce_sum(v[0] ** 2), [weight], 20, 0.1)
+
+    first, second = tuned()[0], tuned()[0]
+    assert float(first[0]) < 2.0
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(weight, [3.0])
+
+
+def test_what_the_loss_does_not_use_stays():
+    used, idle = descent.adam(
+        lambda v: tf.reduce_sum(v[0] ** 2), [tf.constant([1.0]), tf.constant([2.0])], 3, 0.1
+    )
+    assert float(used[0]) < 1.0 and float(idle[0]) == 2.0
