@@ -9,7 +9,7 @@ from oneshot_tf import experiment
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import figures, protocols, records
-from oneshot_tf.sampling import few_shot, sequence
+from oneshot_tf.sampling import few_shot, sequence, source
 
 SETTINGS = ((5, 1), (5, 5), (20, 1), (20, 5))  # way and shot of the usual tables
 
@@ -98,9 +98,14 @@ def measure_few_shot(learner, config, population, parsed, options):
     logits_of, described = protocols.finetuning(
         learner, options.finetune_steps, options.finetune_rate, options.finetune_match
     )
+    once = logits_of is None and learner.embeds_alone and not population.varied
+    if once:
+        population = source.embedded(population, learner.embed)
+        logits_of = learner.answer_embedded
     accuracy = {}
     for way, shot in settings:
-        batch = protocols.fitting_batch(way * (shot + options.eval_queries))
+        pictures = way * (shot + options.eval_queries)
+        batch = protocols.BATCH if once else protocols.fitting_batch(pictures)
         sample = few_shot_sampler(population, way, shot, options, batch)
         found = protocols.few_shot(learner, sample, options.eval_episodes, batch, logits_of)
         accuracy[f"{way}w{shot}s"] = found

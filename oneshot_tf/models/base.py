@@ -18,6 +18,7 @@ class Learner(keras.Model):
 
     Options = Options
     episode = "few_shot"
+    embeds_alone = False  # whether it can answer episodes of embeddings, see `FewShotLearner`
     defaults = {}
 
     def __init__(self, options, *, way, image_size, channels, precision="float32", **kwargs):

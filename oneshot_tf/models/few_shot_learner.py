@@ -203,6 +203,15 @@ class FewShotLearner(Learner):
     def embed(self, images):
         return self.embedding(images)
 
+    @property
+    def embeds_alone(self):
+        """Whether `embed` of each picture by itself is what `answer` is made from."""
+        return getattr(self.options, "bn", "running") == "running"
+
+    def answer_embedded(self, episode):
+        """The answer to a `FewShotEpisode` of embeddings, [B, S, D] and [B, Q, D]."""
+        return self.answer(episode.support, episode.support_labels, episode.query)
+
     def figures(self, episode):
         """The first episode of a batch, for `evaluation/figures.py`.
 

@@ -94,6 +94,10 @@ class Matching(FewShotLearner):
             sides.append(tf.reshape(flat, [-1, tf.shape(images)[1], self.width]))
         return sides
 
+    @property
+    def embeds_alone(self):
+        return super().embeds_alone and self.options.shared
+
     def _sizes(self, episode):
         return [tf.shape(part)[1] for part in (episode.support, episode.query)]
 

@@ -23,6 +23,8 @@ class Source(typing.NamedTuple):
       random_crop: pixels that pictures are padded by before a random cut; 0 does not.
       flip: mirror every other picture.
       colour_jitter: how much colours change; 0 leaves them.
+      features: float32 [turns * n, D]: embeddings that episodes hold in place of the pictures, see
+        `embedded`; None for pictures.
     """
 
     images: tf.Tensor
@@ -34,6 +36,7 @@ class Source(typing.NamedTuple):
     random_crop: int = 0
     flip: bool = False
     colour_jitter: float = 0.0
+    features: tf.Tensor | None = None
 
     @property
     def varied(self):
@@ -72,6 +75,33 @@ def make(dataset, options, *, rotations, vary, train=False):
     )
 
 
+def embedded(source, embed, batch=500):
+    """A source of the same episodes, with every picture's embedding in its place.
+
+    Each picture is embedded once, however many episodes it will be in.
+
+    Args:
+      source: `Source` that does not vary its pictures.
+      embed: (float32 [n, H, W, C]) -> [n, D], each picture by itself.
+      batch: pictures embedded at once.
+    """
+    if noise_width(source):
+        raise ValueError("Pictures that are varied anew in every episode cannot be embedded once")
+    count = source.images.shape[0]
+
+    @tf.function(reduce_retracing=True)
+    def rows(indices, turn):
+        turns = tf.fill(tf.shape(indices), turn) if source.people.turns > 1 else None
+        return embed(pixels.gather(source.images, indices, turns))
+
+    parts = [
+        rows(tf.range(start, min(start + batch, count)), tf.constant(turn))
+        for turn in range(source.people.turns)
+        for start in range(0, count, batch)
+    ]
+    return source._replace(features=tf.concat(parts, axis=0))
+
+
 def noise_widths(source):
     """Uniform numbers a picture needs: [rotation and shift, cut, mirror, colours]."""
     return [
@@ -88,14 +118,19 @@ def noise_width(source):
 
 
 def pictures(source, drawings, turns, noise):
-    """float32 [B, K, H, W, C]: the drawings, varied and resized as the source says.
+    """The drawings, varied and resized as the source says.
 
     Args:
       source: `Source`.
       drawings: int32 [B, K].
       turns: int32 [B, K].
       noise: float32 [B, K, noise_width(source)], uniform; None where that is 0.
+
+    Returns:
+      float32 [B, K, H, W, C]; [B, K, D] of a source of embeddings.
     """
+    if source.features is not None:
+        return tf.gather(source.features, drawings + source.images.shape[0] * turns)
     images = pixels.gather(source.images, drawings, turns if source.people.turns > 1 else None)
     widths = noise_widths(source)
     if not sum(widths):

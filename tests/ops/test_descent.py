@@ -24,7 +24,9 @@ def test_against_a_loop_of_numbers(steps):
     )
     expected = [plain_adam(lambda x: 4 * x**3, x, steps, 0.1) for x in (1.0, -2.0)]
     np.testing.assert_allclose(found[0], expected, rtol=1e-5)
-    np.testing.assert_allclose(found[1], [[plain_adam(lambda x: 6 * x, 0.5, steps, 0.1)]], rtol=1e-5)
+    np.testing.assert_allclose(
+        found[1], [[plain_adam(lambda x: 6 * x, 0.5, steps, 0.1)]], rtol=1e-5
+    )
 
 
 def test_in_a_graph_it_leaves_the_variables_alone():

@@ -3,13 +3,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 from tensorflow.core.protobuf.config_pb2 import CallableOptions
 
 from oneshot_tf import models
-from oneshot_tf.data import pictures
 from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode
-from oneshot_tf.options import DataOptions
 from oneshot_tf.serving import decoding, signatures
 from tests.conftest import IMAGE_SIZE, WAY
 from tests.serving import exports
@@ -192,7 +189,9 @@ def test_the_graph_itself_refuses_other_sizes(make_learner, tmp_path):
 def test_classify_encoded_equals_classify_of_prepared_pictures(
     served, random, encode_picture, format
 ):
-    drawings = [encode_picture(exports.drawing(random, 30, 20 + 3 * k, 1), format) for k in range(5)]
+    drawings = [
+        encode_picture(exports.drawing(random, 30, 20 + 3 * k, 1), format) for k in range(5)
+    ]
     images = decoding.decode_all(tf.constant(drawings), (IMAGE_SIZE, IMAGE_SIZE, 1), "auto").numpy()
     labels = np.array([0, 1, 2], np.int64)
     answer = served("flmn")[1]
