@@ -172,3 +172,25 @@ def test_our_own_bugs_keep_their_traceback():
 def test_real_options_make_flags():
     parsed = flags.parse(["x", "--episodes=10", "--optimizer=sgd"], {}, [TrainOptions])
     assert parsed.options(TrainOptions) == TrainOptions(episodes=10, optimizer="sgd")
+
+
+@pytest.mark.parametrize(
+    "word, expected",
+    [("--way=5:20", (20, 5)), ("--way=7", (7, None)), ("--way=6:6", (6, 6))],
+)
+def test_a_span_sets_both_of_its_numbers(word, expected):
+    parsed = flags.parse(["train.py", word], {}, [TrainOptions])
+    options = parsed.options(TrainOptions, {"way": 30, "way_from": 10})
+    assert (options.way, options.way_from) == expected
+
+
+@pytest.mark.parametrize("value", ["20:5", "5:", ":5", "5:6:7", "five", "5.0"])
+def test_a_bad_span_is_one_line(value):
+    with pytest.raises(UserError, match=f"--way must be a whole number, or low:high.*{value}"):
+        flags.parse(["train.py", f"--way={value}"], {}, [TrainOptions])
+
+
+@pytest.mark.parametrize("word", ["--way=1:5", "--shot=0:5"])
+def test_both_ends_of_a_span_are_checked(word):
+    with pytest.raises(UserError, match="_from must be at least"):
+        flags.parse(["train.py", word], {}, [TrainOptions]).options(TrainOptions)

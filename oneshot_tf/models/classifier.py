@@ -44,7 +44,7 @@ class Classifier(FewShotLearner):
 
     Options = ClassifierOptions
     episode = "labelled"
-    defaults = {**FewShotLearner.defaults, "batch_size": 128, "shot_from": None, "shot": 1}
+    defaults = {**FewShotLearner.defaults, "batch_size": 128}
 
     def build_weights(self):
         if self.options.train_classes is None:

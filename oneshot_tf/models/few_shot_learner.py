@@ -37,16 +37,18 @@ class FewShotLearner(Learner):
     Options = EmbeddingOptions
     episode = "few_shot"
     aggregate = "sum"  # how a class's pictures speak for it, see `class_log_probabilities`
-    # one model for all four usual settings: way and shot are drawn anew for each batch
+    # One model for all four usual settings. More ways than in the test: with as many pictures seen,
+    # 60 ways and 5 shots gave 98.9/99.7/95.5/98.7 % on validation classes of Omniglot, 5 to 20 ways
+    # and 1 to 5 shots 98.5/99.6/94.3/98.4
+    # (5w1s/5w5s/20w1s/20w5s, `matching`, 1.5 and 1.2 million pictures, mixed_bfloat16).
     defaults = {
         "image_size": 28,
         "rotations": True,
         "test_rotations": True,
-        "way": 20,
-        "way_from": 5,
+        "way": 60,
         "shot": 5,
         "shot_from": 1,
-        "batch_size": 4,
+        "batch_size": 1,
         "schedule": "cosine",
     }
 

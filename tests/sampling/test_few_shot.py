@@ -88,3 +88,43 @@ def test_what_the_data_cannot_fill_is_refused(dataset, make_source):
         make(make_source(dataset), way=5)
     with pytest.raises(UserError, match="needs 6 pictures a class. Class 'class0'"):
         make(make_source(dataset), shot=3)
+
+
+def sizes_of(episode):
+    """(way, shot) of a batch, the same in all its episodes."""
+    found = {
+        (len(np.unique(labels)), *np.unique(np.bincount(labels)))
+        for labels in episode.support_labels.numpy()
+    }
+    assert len(found) == 1
+    (sizes,) = found
+    assert len(sizes) == 2  # all classes have as many pictures
+    return sizes
+
+
+def test_way_and_shot_are_drawn_for_every_batch(dataset, make_source):
+    sample = tf.function(make(make_source(dataset), way=4, way_from=2, shot_from=1))
+    seen = set()
+    for b in range(60):
+        episode = sample(tf.constant(4 * b))
+        way, shot = sizes_of(episode)
+        seen.add((way, shot))
+        assert episode.query.shape == (4, way * QUERIES, 8, 8, 1)
+        assert np.bincount(episode.query_labels[0]).tolist() == [QUERIES] * way
+        drawings = find_drawings(dataset, np.concatenate([episode.support, episode.query], 1))
+        for row in drawings:
+            assert -1 not in row and len(set(row)) == way * (shot + QUERIES)
+    assert seen == {(way, shot) for way in (2, 3, 4) for shot in (1, 2)}
+    assert sample.experimental_get_tracing_count() == 1
+
+
+def test_drawn_sizes_work_with_turned_and_varied_pictures(dataset, make_source):
+    population = make_source(dataset, rotations=True, flip=True, random_crop=1)
+    episode = make(population, way=4, way_from=2)(tf.constant(0))
+    assert episode.support.shape[1] == sizes_of(episode)[0] * SHOT
+
+
+def test_a_span_of_one_size_is_that_size(dataset, make_source):
+    population = make_source(dataset)
+    plain = make(population)(tf.constant(3))
+    assert_equal_episodes(make(population, way_from=WAY, shot_from=SHOT)(tf.constant(3)), plain)

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from oneshot_tf.errors import UserError
 from oneshot_tf.options import DataOptions
-from oneshot_tf.sampling import augment, colour, source
+from oneshot_tf.sampling import augment, colour, few_shot, source
 from tests.sampling.helpers import find_drawings
 
 DRAWINGS = np.array([[0, 4, 8], [3, 3, 1]], np.int32)
@@ -107,3 +107,24 @@ def test_a_cut_needs_pixels_to_mirror(dataset):
     with pytest.raises(UserError, match="--random_crop must be below --image_size=8. Received: 8"):
         options = DataOptions(image_size=8, random_crop=8)
         source.make(dataset, options, rotations=False, vary=False, train=True)
+
+
+def test_embedded_episodes_hold_the_embeddings_of_the_same_pictures(make_dataset, make_source):
+    """Batches of another size than the data, and turned classes."""
+    population = make_source(make_dataset([4, 5, 6]), rotations=True)
+
+    def embed(images):
+        return tf.reshape(images, [-1, 64]) * tf.range(1.0, 65.0)
+
+    options = {"seed": 0, "stream": "test", "batch": 3, "way": 5, "shot": 1, "queries": 2}
+    pictures = few_shot.sampler(population, **options)(tf.constant(0))
+    found = few_shot.sampler(source.embedded(population, embed, batch=7), **options)(tf.constant(0))
+    for part in ("support", "query"):
+        expected = tf.reshape(embed(getattr(pictures, part)), getattr(found, part).shape)
+        np.testing.assert_allclose(getattr(found, part), expected, rtol=1e-6)
+    np.testing.assert_array_equal(found.support_labels, pictures.support_labels)
+
+
+def test_pictures_that_are_varied_anew_cannot_be_embedded_once(make_dataset, make_source):
+    with pytest.raises(ValueError, match="varied anew"):
+        source.embedded(make_source(make_dataset([4, 4]), flip=True), tf.identity)

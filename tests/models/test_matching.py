@@ -1,0 +1,88 @@
+"""Matching Networks as a whole: the kernel, the factor, full-context embeddings."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.numpy_reference import matching as reference
+
+
+@pytest.mark.parametrize("scale, learned", [(1.0, False), (7.0, True)])
+def test_the_paper_is_a_softmax_over_cosines(make_learner, episode, scale, learned):
+    learner = make_learner("matching", scale=scale, learn_scale=learned)
+    support, query = (
+        np.stack([learner.embed(row) for row in part]) for part in (episode.support, episode.query)
+    )
+    scores = scale * reference.similarity(query, support, "cosine")
+    expected = reference.class_probabilities(scores, episode.support_labels.numpy(), 3, "sum")
+    np.testing.assert_allclose(np.exp(learner(episode)), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_full_context_against_loops(make_learner, episode):
+    learner = make_learner("matching", fce=True, fce_width=5, steps=3, scale=2.0)
+    labels = episode.support_labels.numpy()
+    weights = [w.numpy() for w in learner.support_context.lstm.weights]
+    cell = [w.numpy() for w in learner.query_context.cell.weights]
+    found = np.exp(learner(episode))
+    for b in range(2):
+        there = labels[b] >= 0
+        support, query = (
+            learner.projection(learner.embed(part[b])).numpy()
+            for part in (episode.support, episode.query)
+        )
+        g = reference.support_context(support, there, weights[:3], weights[3:])
+        f = np.stack([reference.query_context(q, g, there, 3, cell) for q in query])
+        g[~there] = 1.0  # padding: any but nothing, which has no cosine
+        scores = 2.0 * reference.similarity(f[None], g[None], "cosine")
+        expected = reference.class_probabilities(scores, labels[b : b + 1], 3, "sum")[0]
+        np.testing.assert_allclose(found[b], expected, rtol=1e-3, atol=1e-5)
+
+
+def test_queries_never_change_the_support_embeddings(make_learner, episode):
+    learner = make_learner("matching", fce=True)
+    labels = episode.support_labels
+    support, query = learner.embed_episode(episode, False)
+    before, _ = learner.contextualise(support, labels, query)
+    after, _ = learner.contextualise(support, labels, 3.0 - query)
+    np.testing.assert_array_equal(before, after)
+
+
+def test_the_mean_over_orders_hardly_depends_on_the_order(make_learner):
+    """One order is the paper's; with 64 its spread is an eighth, within the error of a mean."""
+    support = tf.random.stateless_normal([1, 4, 64], [1, 2])
+    there, order = tf.fill([1, 4], True), [2, 0, 3, 1]
+
+    def moves(orders):
+        learner = make_learner("matching", image_size=16, filters=4, fce=True, orders=orders)
+        width = learner.support_context.width
+        g = learner.mean_over_orders(support[..., :width], there).numpy()
+        turned = learner.mean_over_orders(tf.gather(support[..., :width], order, axis=1), there)
+        return np.abs(g[:, order] - turned).mean()
+
+    one, many = moves(1), moves(64)
+    assert one > 1e-3 and many < one / 3
+
+
+def test_orders_do_not_mix_the_rows_up(make_learner):
+    """Without weights in the LSTMs g is g', whatever the order."""
+    learner = make_learner("matching", fce=True, orders=5)
+    for w in learner.support_context.weights:
+        w.assign(tf.zeros_like(w))
+    support = tf.random.stateless_normal([2, 5, learner.support_context.width], [1, 2])
+    found = learner.mean_over_orders(support, tf.constant([[True] * 5, [True] * 4 + [False]]))
+    np.testing.assert_allclose(found, support, rtol=1e-6)
+
+
+def test_separate_networks_have_weights_of_their_own(make_learner):
+    one, two = make_learner("matching"), make_learner("matching", shared=False)
+    count = len(one.embedding.trainable_variables)
+    assert len(two.trainable_variables) == len(one.trainable_variables) + count
+
+
+def test_rows_of_a_support_may_come_in_any_order_without_full_context(make_learner, episode):
+    learner, order = make_learner("matching"), [4, 2, 0, 1, 3]
+    turned = episode._replace(
+        support=tf.gather(episode.support, order, axis=1),
+        support_labels=tf.gather(episode.support_labels, order, axis=1),
+    )
+    np.testing.assert_allclose(learner(turned), learner(episode), rtol=1e-4, atol=1e-5)
