@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oneshot_tf import commands, flags, workdirs
+from oneshot_tf import commands, flags
 from oneshot_tf.training.logging import read_metrics
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -254,59 +254,6 @@ def test_bad_eval(trained, words, said):
     code, _, errors = run(commands.evaluate, *where, *words)
     assert code == 1
     assert said in one_line(errors)
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.flags")), ids=lambda p: p.stem)
-def test_every_config_is_one(path, monkeypatch):
-    from oneshot_tf import experiment
-    from oneshot_tf.options import DataOptions, TrainOptions
-
-    monkeypatch.chdir(ROOT)
-    argv = ["train.py", f"--flagfile=configs/{path.name}"]
-    parsed = flags.parse(argv, {}, [TrainOptions, DataOptions], commands.model_options)
-    config = experiment.make_config(parsed, commands.config_name(argv))
-    assert config.name == path.stem
-    assert path.stem.startswith(f"{config.model}_")
-
-
-def config_of(*words):
-    from oneshot_tf import experiment
-    from oneshot_tf.options import DataOptions, TrainOptions
-
-    parsed = flags.parse(
-        ["train.py", "--model=flmn", *words],
-        {},
-        [TrainOptions, DataOptions],
-        commands.model_options,
-    )
-    return experiment.make_config(parsed)
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ([], {"image_size": 20, "channels": 1, "flip": False, "random_crop": 0}),
-        (["--dataset=glyphs"], {"image_size": 20, "channels": 1, "flip": False}),
-        (["--dataset=mini_imagenet"], {"image_size": 84, "channels": 3, "random_crop": 8}),
-        (["--dataset=tiny_imagenet"], {"image_size": 64, "channels": 3, "random_crop": 4}),
-        (["--dataset=tiny_imagenet"], {"flip": True, "rotations": False, "colour_jitter": 0.0}),
-        (["--dataset=tiny_imagenet", "--image_size=32"], {"image_size": 32, "channels": 3}),
-        (["--dataset=tiny_imagenet", "--noflip", "--random_crop=0"], {"flip": False}),
-    ],
-)
-def test_flags_count_before_the_data_sets_defaults_and_those_before_the_models(words, expected):
-    chosen = config_of(*words).data
-    assert {name: getattr(chosen, name) for name in expected} == expected
-
-
-def test_a_run_from_before_an_option_was_added_is_the_same_run():
-    now = {**config_of().to_json(), "split": {}, "pictures_sha256": ""}
-    before = json.loads(json.dumps(now))
-    for name in ("flip", "random_crop", "colour_jitter"):
-        del before["data"][name]
-    assert workdirs.differences(before, now) == []
-    now["data"]["random_crop"] = 4
-    assert workdirs.differences(before, now) == ["--random_crop (then 0, now 4)"]
 
 
 def test_scripts_run_from_a_shell():

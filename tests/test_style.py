@@ -20,9 +20,7 @@ TESTED_ELSEWHERE = {
     "models/ntm.py": "contracts/test_models.py",
     "evaluation/figure_curves.py": "evaluation/test_figures.py",
     "evaluation/figure_memory.py": "evaluation/test_figures.py",
-    "experiment.py": "test_commands.py",
     "testing.py": "test_commands.py",
-    "workdirs.py": "test_commands.py",
 }
 
 

@@ -75,13 +75,16 @@ def finetuning(learner, steps, rate, match):
       ((episode) -> logits, or None for the plain answer; what a record says of it).
 
     Raises:
-      UserError: a model that has no embedding to tune.
+      UserError: the model has no fine-tuning, or none with this answer.
     """
     if not steps:
         return None, {}
-    if learner.episode == "sequence":
+    if not learner.finetune_matches:
+        raise UserError(f"{learner.name} has no fine-tuning; leave --finetune_steps out")
+    if match not in learner.finetune_matches:
         raise UserError(
-            f"--finetune_steps is of models that embed pictures; {learner.name} is none of them"
+            f"--finetune_match of {learner.name} must be {' or '.join(learner.finetune_matches)}. "
+            f"Received: {match}"
         )
     settings = {"steps": steps, "rate": rate, "match": match}
     return lambda episode: learner.finetuned(episode, **settings), {"finetune": settings}

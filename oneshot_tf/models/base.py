@@ -18,6 +18,7 @@ class Learner(keras.Model):
 
     Options = Options
     episode = "few_shot"
+    finetune_matches = ()  # how it answers after fine-tuning on a support set, if it can
     embeds_alone = False  # whether it can answer episodes of embeddings, see `FewShotLearner`
     defaults = {}
 
@@ -71,6 +72,10 @@ class Learner(keras.Model):
         """float32 [N, D] of images [N, H, W, C], or None where the model has no embedding."""
         del images
         return None
+
+    def finetuned(self, episode, steps, rate, match):
+        """Logits after fine-tuning on each episode's support; see `FewShotLearner`."""
+        raise NotImplementedError
 
     def flops_per_episode(self, steps):
         """Multiplications and additions of a training step for one episode, in floating-point ops."""

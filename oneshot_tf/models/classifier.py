@@ -44,6 +44,7 @@ class Classifier(FewShotLearner):
 
     Options = ClassifierOptions
     episode = "labelled"
+    finetune_matches = ("own", "softmax")
     defaults = {**FewShotLearner.defaults, "batch_size": 128}
 
     def build_weights(self):
@@ -84,7 +85,6 @@ class Classifier(FewShotLearner):
           match: "own" compares the tuned features by cosine, "softmax" answers with the new
             softmax; two rows of Vinyals et al.'s tables.
         """
-        self._check_finetune(match, ("own", "softmax"))
         start = [v for v in tf.nest.flatten(self.learned_weights()) if v is not None]
 
         def tuned_answer(parts):

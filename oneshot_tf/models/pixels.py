@@ -28,6 +28,7 @@ class Pixels(FewShotLearner):
     """Nearest neighbour by the cosine of pictures."""
 
     Options = PixelsOptions
+    finetune_matches = ()
 
     def make_embedding(self, options):
         del options

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from oneshot_tf.episodes import FewShotEpisode
 from oneshot_tf.errors import UserError
+from oneshot_tf.evaluation import protocols
 from tests.models.helpers import draw
 
 MODELS = ("matching", "prototypical", "siamese", "classifier")
@@ -55,9 +56,9 @@ def test_which_pictures_make_the_statistics(make_learner, episode, shared):
 @pytest.mark.parametrize("match", ["own", "softmax"])
 def test_fine_tuning_changes_the_answer_and_no_weight(make_learner, episode, name, match):
     learner = trained_a_little(make_learner(name))
-    if match == "softmax" and name != "classifier":
+    if match not in learner.finetune_matches:
         with pytest.raises(UserError, match="--finetune_match of .* must be own. Received: soft"):
-            learner.finetuned(episode, 1, 1e-3, match)
+            protocols.finetuning(learner, 1, 1e-3, match)
         return
     before = [v.numpy() for v in learner.variables]
     plain = learner(episode)
@@ -101,9 +102,10 @@ def test_fine_tuning_lowers_the_loss_on_the_support(make_learner, episode):
     assert loss(learner.finetuned(known, 20, 1e-2)) < 0.9 * loss(learner(known))
 
 
-def test_there_is_nothing_to_fine_tune_in_pixels(make_learner, episode):
-    with pytest.raises(UserError, match="pixels has no weights to fine-tune"):
-        make_learner("pixels").finetuned(episode, 1, 1e-3)
+@pytest.mark.parametrize("name", ["pixels", "lstm"])
+def test_what_cannot_be_fine_tuned_says_so(make_learner, name):
+    with pytest.raises(UserError, match=f"{name} has no fine-tuning"):
+        protocols.finetuning(make_learner(name), 1, 1e-3, "own")
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -1,0 +1,93 @@
+"""Configs, and what a run is put together from."""
+
+import pathlib
+
+import pytest
+import tensorflow as tf
+
+from oneshot_tf import commands, experiment, flags
+from oneshot_tf.data import splits
+from oneshot_tf.options import DataOptions, TrainOptions
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.flags")), ids=lambda p: p.stem)
+def test_every_config_is_one(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    argv = ["train.py", f"--flagfile=configs/{path.name}"]
+    parsed = flags.parse(argv, {}, [TrainOptions, DataOptions], commands.model_options)
+    config = experiment.make_config(parsed, commands.config_name(argv))
+    assert config.name == path.stem
+    assert path.stem.startswith(f"{config.model}_")
+
+
+def config_of(*words):
+    """The config of a command line; FLMN's unless it says otherwise."""
+    argv = ["train.py", "--model=flmn", *words]
+    return experiment.make_config(
+        flags.parse(argv, {}, [TrainOptions, DataOptions], commands.model_options)
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], {"image_size": 20, "channels": 1, "flip": False, "random_crop": 0}),
+        (["--dataset=glyphs"], {"image_size": 20, "channels": 1, "flip": False}),
+        (["--dataset=mini_imagenet"], {"image_size": 84, "channels": 3, "random_crop": 8}),
+        (["--dataset=tiny_imagenet"], {"image_size": 64, "channels": 3, "random_crop": 4}),
+        (["--dataset=tiny_imagenet"], {"flip": True, "rotations": False, "colour_jitter": 0.0}),
+        (["--dataset=tiny_imagenet", "--image_size=32"], {"image_size": 32, "channels": 3}),
+        (["--dataset=tiny_imagenet", "--noflip", "--random_crop=0"], {"flip": False}),
+    ],
+)
+def test_flags_count_before_the_data_sets_defaults_and_those_before_the_models(words, expected):
+    chosen = config_of(*words).data
+    assert {name: getattr(chosen, name) for name in expected} == expected
+
+
+def test_a_classifier_counts_its_classes(make_dataset):
+    split = splits.shuffled(make_dataset([3] * 10).class_names, 0)
+    train, validation = len(split.train), len(split.validation)
+    for words, expected in (
+        ([], 4 * train),
+        (["--norotations"], train),
+        (["--train_on_validation"], 4 * (train + validation)),
+        (["--train_classes=77"], 77),
+    ):
+        config = config_of("--model=classifier", *words)
+        assert experiment.with_classes(config, split).options.train_classes == expected
+    other = config_of()
+    assert experiment.with_classes(other, split) is other
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--model=matching"], (60, 1)),
+        (["--model=matching", "--way=5:20", "--shot=2:3"], (20, 2)),
+        (["--model=prototypical", "--way=20", "--shot=5"], (20, 5)),
+    ],
+)
+def test_validation_has_the_most_ways_and_the_fewest_shots(words, expected):
+    assert experiment.validation_setting(config_of(*words).train) == expected
+
+
+@pytest.mark.parametrize("model", ["matching", "classifier"])
+def test_training_and_validation_draw_what_each_needs(
+    make_learner, make_source, distinct_dataset, model
+):
+    config = config_of(f"--model={model}", "--way=2:3", "--shot=1:2", "--queries=2")
+    learner = make_learner(model)
+    kinds = []
+    for stream in ("train", "validation"):
+        sample = experiment.make_sampler(
+            learner, config, make_source(distinct_dataset), stream, 2, 0
+        )
+        kinds.append(sample(tf.constant(0)))
+    if model == "classifier":
+        assert kinds[0].images.shape[0] == 2
+    else:
+        assert kinds[0].support.shape[1] in (2, 3, 4, 6)
+    assert kinds[1].support.shape[1] == 3 and kinds[1].query.shape[1] == 6

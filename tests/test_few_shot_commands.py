@@ -1,0 +1,125 @@
+"""The second family as a user runs it: train, resume, test, fine-tune, export, predict."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from oneshot_tf import commands, export
+from tests.test_commands import one_line, run
+
+SMALL = ["--image_size=8", "--way=3", "--filters=4", "--blocks=2", "--validation_episodes=20"]
+SMALL += ["--shot=1:2", "--queries=1", "--episodes=8", "--batch_size=2", "--norotations"]
+SMALL += ["--notest_rotations"]
+TEST = ["--way=2", "--shot=1", "--eval_queries=2", "--eval_episodes=20"]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """20 classes x 5 colour pictures of 10 x 10, each class a colour with noise."""
+    folder, numbers = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    for c in range(20):
+        (folder / f"class{c:02d}").mkdir()
+        colour = numbers.integers(0, 200, 3)
+        for i in range(5):
+            pixels = (colour + numbers.integers(0, 50, (10, 10, 3))).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"class{c:02d}" / f"{i}.png")
+    return folder
+
+
+def train(pictures, workdir, model, *more):
+    small = [
+        w for w in SMALL if model != "pixels" or w.split("=")[0] not in ("--filters", "--blocks")
+    ]
+    words = [f"--model={model}", "--dataset=folder", f"--data_dir={pictures}", "--channels=3"]
+    return run(commands.train, *words, *small, *more, f"--workdir={workdir}")
+
+
+@pytest.fixture(scope="module", params=["matching", "classifier"])
+def trained(request, pictures, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("runs") / request.param
+    code, _, errors = train(pictures, workdir, request.param)
+    assert code == 0, errors
+    return workdir
+
+
+def test_a_run_leaves_its_checkpoints_metrics_and_pictures(trained):
+    kinds = [
+        json.loads(line)["kind"] for line in (trained / "metrics.jsonl").read_text().splitlines()
+    ]
+    assert kinds.count("validation") == 1 and "train" in kinds
+    assert (trained / "best" / "checkpoint").is_file()
+    assert (trained / "tensorboard" / "projector" / "metadata.tsv").is_file()
+
+
+def test_the_classifier_stores_how_many_classes_it_has(trained):
+    config = json.loads((trained / "config.json").read_text())
+    if config["model"] == "classifier":
+        assert config["options"]["train_classes"] == config["split"]["classes"][0]
+
+
+@pytest.mark.parametrize("match", [None, "own", "softmax"])
+def test_records_say_how_they_were_made(trained, tmp_path, match):
+    tuned = [] if match is None else ["--finetune_steps=2", f"--finetune_match={match}"]
+    words = [f"--workdir={trained}", f"--results={tmp_path}", *TEST, *tuned]
+    code, _, errors = run(commands.evaluate, *words)
+    if match == "softmax" and "matching" in str(trained):
+        assert code == 1 and "must be own" in one_line(errors)
+        return
+    assert code == 0, errors
+    (path,) = tmp_path.glob("*.json")
+    protocol = json.loads(path.read_text())["protocol"]
+    suffix = {None: "-seed0", "own": "-finetuned", "softmax": "-softmax"}[match]
+    assert path.stem.endswith(suffix)
+    expected = None if match is None else {"steps": 2, "rate": 1e-3, "match": match}
+    assert protocol.get("finetune") == expected and protocol["bn"] == "running"
+
+
+def test_sequences_are_not_asked_of_it(trained):
+    code, _, errors = run(commands.evaluate, f"--workdir={trained}", "--protocol=sequence")
+    assert code == 1 and "use --protocol=few_shot" in one_line(errors)
+
+
+def test_pixels_need_no_training(pictures, tmp_path):
+    code, output, errors = train(pictures, tmp_path / "run", "pixels")
+    assert code == 0 and "nothing to train" in output, errors
+    code, output, errors = run(commands.evaluate, f"--workdir={tmp_path / 'run'}", *TEST)
+    assert code == 0 and "2w1s" in output, errors
+
+
+def test_too_many_ways_are_refused_before_anything_is_built(pictures, tmp_path):
+    code, _, errors = train(pictures, tmp_path / "run", "matching", "--way=60")
+    assert code == 1 and "lower --way" in one_line(errors)
+
+
+@pytest.mark.parametrize("steps", [0, 3])
+def test_an_export_answers_as_the_model_does_fine_tuned_or_not(trained, tmp_path, steps):
+    from oneshot_tf import experiment
+    from oneshot_tf.episodes import FewShotEpisode
+
+    path = export.export(trained, tmp_path, steps=steps, rate=1e-2)
+    learner = experiment.load(trained)[0]
+    random = np.random.default_rng(0)
+    support, query = (random.random((1, n, 8, 8, 3)).astype(np.float32) for n in (4, 3))
+    labels = np.array([[0, 1, 1, 2]])
+    episode = FewShotEpisode(
+        tf.constant(support),
+        tf.constant(labels, tf.int32),
+        tf.constant(query),
+        -tf.ones([1, 3], tf.int32),
+    )
+    expected = learner.finetuned(episode, steps, 1e-2) if steps else learner(episode)
+    loaded = tf.saved_model.load(str(path))
+    ask = {
+        "support_images": tf.constant(support),
+        "support_labels": tf.constant(labels),
+        "query_images": tf.constant(query),
+    }
+    for _ in range(2):  # nothing of the first request is left in the second
+        found = loaded.signatures["classify"](**ask)["probabilities"]
+        np.testing.assert_allclose(found, np.exp(expected), atol=1e-5)
+    card = (path / "model_card.md").read_text()
+    assert ("3 steps of Adam" in card) == (steps == 3)
+    assert json.loads((path / "export.json").read_text())["way"] is None
