@@ -46,6 +46,7 @@ def evaluate(argv):
         "way": (int, "few_shot: classes per episode"),
         "shot": (int, "few_shot: support pictures per class"),
         "test_rotations": (bool, "rotated classes are classes as well"),
+        "augment_test": (bool, "turn and shift the test pictures as in training"),
         "results": (str, "also write the record to this folder"),
         "figures": (str, "draw the first episode, as PNG files in this folder"),
     }

@@ -58,8 +58,11 @@ def evaluate(parsed, options):
 
 def data_options(config, parsed):
     """The run's data options, with what the command line says otherwise."""
-    names = ("dataset", "data_dir", "test_rotations")
+    names = ("dataset", "data_dir", "test_rotations", "augment_test")
     said = {name: parsed.get(name) for name in names if parsed.get(name) is not None}
+    if said.get("dataset", config.data.dataset) != config.data.dataset:
+        # a turned character is another one; of a turned digit nobody said so
+        said = {"test_rotations": False, **said}
     options = dataclasses.replace(config.data, **said)
     if parsed.get("split") or options.dataset != config.data.dataset:
         options = dataclasses.replace(options, split=parsed.get("split"))
@@ -176,9 +179,8 @@ def record_paths(parsed, record, own_kind):
         name += f"-{record['dataset']}"
     if kind != own_kind:
         name += f"-{kind}"
-    if "finetune" in record["protocol"]:
-        own = record["protocol"]["finetune"]["match"] == "own"
-        name += "-finetuned" if own else "-softmax"
+    if records.tuned(record["protocol"]):
+        name += f"-{records.tuned(record['protocol'])}"
     if record["protocol"]["part"] != "test":
         name += "-validation"
     paths = [pathlib.Path(parsed.get("workdir")) / "evaluation" / f"{name}.json"]

@@ -7,6 +7,13 @@ def _row(*values, keys=_PRESENTATIONS):
     return dict(zip(keys, values, strict=True))
 
 
+_SETTINGS = ("5w1s", "5w5s", "20w1s", "20w5s")
+
+
+def _few_shot(*values):
+    return _row(*values, keys=_SETTINGS[: len(values)])
+
+
 # (model, experiment) -> row. [FLMN] is Mureja et al. 2017, tables 1 and 2; [MANN] Santoro et al.
 # 2016, table 1. The MANN of [FLMN] has one read head.
 ROWS = {
@@ -18,20 +25,40 @@ ROWS = {
     "lstm_omniglot": _row(24.4, 49.5, 55.3, 61.0, 63.6, 62.5),
     "flmn_omniglot_1@minimnist": _row(28.5, 67.6, 80.5, keys=("1", "2", "10")),
     "mann_1head_omniglot_1@minimnist": _row(14.6, 37.3, 52.0, keys=("1", "2", "10")),
+    # [MN] Vinyals et al. 2016, table 1, and its text on MNIST; [PN] Snell et al. 2017, table 1
+    "pixels_omniglot": _few_shot(41.7, 63.2, 26.7, 42.6),
+    "classifier_omniglot": _few_shot(80.0, 95.0, 69.5, 89.1),
+    "classifier_omniglot#finetuned": _few_shot(82.3, 98.4, 70.6, 92.0),
+    "classifier_omniglot#softmax": _few_shot(86.0, 97.6, 72.9, 92.3),
+    "siamese_omniglot": _few_shot(96.7, 98.4, 88.0, 96.5),
+    "siamese_omniglot#finetuned": _few_shot(97.3, 98.4, 88.1, 97.0),
+    "matching_omniglot": _few_shot(98.1, 98.9, 93.8, 98.5),
+    "matching_omniglot#finetuned": _few_shot(97.9, 98.7, 93.5, 98.7),
+    "prototypical_omniglot": _few_shot(98.8, 99.7, 96.0, 98.9),
+    "classifier_omniglot@mnist": {"10w1s": 63.0},
+    "siamese_omniglot@mnist": {"10w1s": 70.0},
+    "matching_omniglot@mnist": {"10w1s": 72.0},
+    # on Ravi and Larochelle's split: their own figures for matching, [PN] for prototypes
+    "matching_mini_imagenet": _few_shot(43.40, 51.09),
+    "matching_fce_mini_imagenet": _few_shot(43.56, 55.31),
+    "prototypical_mini_imagenet": _few_shot(49.42, 68.20),
 }
 
 
-def row(config, dataset, trained_on):
+def row(config, dataset, trained_on, tuned=None):
     """The paper's figures that a record compares with, or None.
 
     Args:
       config: the config's name; what follows a row's name ("_paper", "_long") does not count.
       dataset: what was tested on.
       trained_on: what was trained on.
+      tuned: "finetuned" or "softmax" where the model was fine-tuned on each episode's support.
     """
-    suffix = "" if dataset == trained_on else f"@{dataset}"
+    suffix = f"#{tuned}" if tuned else ""
+    suffix += "" if dataset == trained_on else f"@{dataset}"
     for name in sorted(ROWS, key=len, reverse=True):
         base = name.removesuffix(suffix) if suffix else name
-        if name.endswith(suffix) and "@" not in base and config.startswith(base):
+        plain = "@" not in base and "#" not in base
+        if name.endswith(suffix) and plain and config.startswith(base):
             return ROWS[name]
     return None

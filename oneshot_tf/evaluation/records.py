@@ -33,7 +33,7 @@ def make(config, dataset, split, protocol, accuracy, learner, trained):
         "split": split,
         "protocol": protocol,
         "accuracy": accuracy,
-        "paper": papers.row(config.name, dataset, config.data.dataset),
+        "paper": papers.row(config.name, dataset, config.data.dataset, tuned(protocol)),
         "parameters": sum(int(tf.size(w)) for w in learner.trainable_variables),
         "train": {
             **trained,
@@ -50,6 +50,13 @@ def make(config, dataset, split, protocol, accuracy, learner, trained):
         "commit": commit(),
         "date": datetime.date.today().isoformat(),
     }
+
+
+def tuned(protocol):
+    """How a protocol fine-tunes: "finetuned", "softmax" (with one made for the support), or None."""
+    if "finetune" not in protocol:
+        return None
+    return "finetuned" if protocol["finetune"]["match"] == "own" else "softmax"
 
 
 def write(path, record):
