@@ -112,7 +112,7 @@ def make_sampler(learner, config, population, stream, batch, seed):
             counts=train.counts if stream == "train" else "equal",
         )
     if stream != "train":
-        way, shot = validation_setting(train)
+        way, shot = validation_setting(train, population.people.num_classes)
         return few_shot.sampler(population, **common, way=way, shot=shot, queries=train.queries)
     if learner.episode == "labelled":
         return labelled.sampler(population, **common)
@@ -127,9 +127,14 @@ def make_sampler(learner, config, population, stream, batch, seed):
     )
 
 
-def validation_setting(train):
-    """(way, shot) of validation: the hardest of those trained on, which tells models apart."""
-    return train.way, train.shot_from or train.shot
+def validation_setting(train, classes):
+    """(way, shot) of validation: the hardest of those trained on, which tells models apart.
+
+    Args:
+      train: `TrainOptions`.
+      classes: how many validation classes there are; the way is at most that.
+    """
+    return min(train.way, classes), train.shot_from or train.shot
 
 
 def train(config, workdir, draw=None):
@@ -171,10 +176,10 @@ def make_training(config, dataset, split, strategy):
 
 def make_hooks(learner, config, held_out, draw, workdir):
     """Validation, pictures and the projector's embeddings, on the validation classes."""
-    if held_out.num_classes * (4 if config.data.test_rotations else 1) < config.train.way:
-        print(
-            f"Nothing validates: {held_out.num_classes} validation classes, way {config.train.way}"
-        )
+    classes = held_out.num_classes * (4 if config.data.test_rotations else 1)
+    needed = config.train.way if learner.episode == "sequence" else 2
+    if classes < needed:
+        print(f"Nothing validates: {classes} validation classes, way {config.train.way}")
         return loop.Hooks()
     population = test_population(config, held_out)
     sample = make_sampler(learner, config, population, "validation", protocols.BATCH, 0)
@@ -224,8 +229,7 @@ def measure(learner, config, sample, episodes):
     """Accuracies of one protocol run on the model's own kind of episode."""
     if learner.episode == "sequence":
         return protocols.sequence(learner, sample, episodes, config.train.shot)
-    way, shot = validation_setting(config.train)
-    return {f"{way}w{shot}s": protocols.few_shot(learner, sample, episodes)}
+    return {"queries": protocols.few_shot(learner, sample, episodes)}
 
 
 def load(workdir, checkpoint=None):

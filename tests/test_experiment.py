@@ -63,15 +63,15 @@ def test_a_classifier_counts_its_classes(make_dataset):
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("words", "classes", "expected"),
     [
-        (["--model=matching"], (60, 1)),
-        (["--model=matching", "--way=5:20", "--shot=2:3"], (20, 2)),
-        (["--model=prototypical", "--way=20", "--shot=5"], (20, 5)),
+        (["--model=matching"], 172, (60, 1)),
+        (["--model=matching", "--way=5:20", "--shot=2:3"], 20, (20, 2)),
+        (["--model=prototypical", "--way=20", "--shot=5"], 16, (16, 5)),
     ],
 )
-def test_validation_has_the_most_ways_and_the_fewest_shots(words, expected):
-    assert experiment.validation_setting(config_of(*words).train) == expected
+def test_validation_has_the_most_ways_and_the_fewest_shots(words, classes, expected):
+    assert experiment.validation_setting(config_of(*words).train, classes) == expected
 
 
 @pytest.mark.parametrize("model", ["matching", "classifier"])

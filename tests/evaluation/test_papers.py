@@ -26,7 +26,40 @@ def test_row(config, dataset, trained_on, name):
     assert papers.row(config, dataset, trained_on) == (papers.ROWS[name] if name else None)
 
 
-def test_rows_are_percentages_that_grow_from_the_first_to_the_second_presentation():
+@pytest.mark.parametrize(
+    "config, dataset, tuned, name",
+    [
+        ("matching_omniglot", "omniglot", None, "matching_omniglot"),
+        ("matching_omniglot_paper", "omniglot", None, "matching_omniglot"),
+        ("matching_omniglot", "omniglot", "finetuned", "matching_omniglot#finetuned"),
+        ("matching_fce_omniglot", "omniglot", None, None),
+        ("matching_omniglot", "mnist", None, "matching_omniglot@mnist"),
+        ("matching_omniglot", "mnist", "finetuned", None),
+        ("classifier_omniglot", "omniglot", "softmax", "classifier_omniglot#softmax"),
+        ("pixels_omniglot", "omniglot", "finetuned", None),
+        ("matching_tiny_imagenet", "omniglot", None, None),
+    ],
+)
+def test_row_of_a_tuned_model(config, dataset, tuned, name):
+    expected = papers.ROWS[name] if name else None
+    assert papers.row(config, dataset, "omniglot", tuned) == expected
+
+
+def test_rows_are_percentages():
     for row in papers.ROWS.values():
         assert all(0.0 < value < 100.0 for value in row.values())
-        assert row["1"] < 46.0 and row["2"] > row["1"]
+
+
+def test_sequences_grow_from_the_first_to_the_second_presentation():
+    rows = [row for row in papers.ROWS.values() if "1" in row]
+    assert len(rows) == 8
+    assert all(row["1"] < 46.0 and row["2"] > row["1"] for row in rows)
+
+
+def test_more_shots_and_fewer_ways_are_easier():
+    rows = [row for row in papers.ROWS.values() if "5w5s" in row]
+    assert len(rows) == 12
+    for row in rows:
+        assert row["5w1s"] < row["5w5s"]
+        if "20w1s" in row:
+            assert row["20w1s"] < min(row["5w1s"], row["20w5s"])
