@@ -28,46 +28,63 @@ def main(argv):
     """Prints one table; `--json=FILE` keeps it."""
     own = {
         "updates": (int, "updates of each measurement (default: 50)"),
+        "other_precision": (bool, "the bare step in the other precision too, in turns"),
         "json": (str, "also write the numbers to this file"),
     }
     parsed = flags.parse(argv, own, [TrainOptions, DataOptions], model_options)
     updates = parsed.get("updates", 50)
     if updates < 1:
         raise UserError(f"--updates must be at least 1. Received: {updates}")
-    numbers = measure(experiment.make_config(parsed), updates)
+    config = experiment.make_config(parsed)
+    numbers = measure(config, updates, parsed.get("other_precision", False))
     print(table(numbers))
     if parsed.get("json"):
         write_text(parsed.get("json"), dump(numbers))
 
 
-def measure(config, updates):
+def measure(config, updates, other_precision=False):
     """All numbers of one configuration.
 
     Args:
       config: `RunConfig`.
       updates: updates of each block.
+      other_precision: also measure the bare step in the precision that is not the config's.
 
     Returns:
       A dictionary that JSON can hold; rates are medians over blocks.
     """
     began = time.perf_counter()
     strategy = runtime.setup(config.train)
-    config, dataset, split = experiment.with_data(config)
+    config, dataset, split = experiment.with_data(one_size(config))
     learner, sample = experiment.make_training(config, dataset, split, strategy)
     fixed = sample(tf.constant(0, tf.int64))
     with tempfile.TemporaryDirectory() as workdir:
         real = _runner(learner, sample, config.train, strategy, workdir)
         real(1)
         first_step = time.perf_counter() - began
-        rates = {"real": [], "bare": []}
         real(updates)
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        bare = _runner(learner, lambda _: fixed, config.train, strategy, None)
-        bare(1)
+        runs = {"real": real}
+        runs["bare"] = _runner(learner, lambda _: fixed, config.train, strategy, None)
+        if other_precision:
+            other = _in_other_precision(config, strategy)
+            runs["other"] = _runner(other, lambda _: fixed, config.train, strategy, None)
+        for run in runs.values():
+            run(1)
+        runs["peak"] = lambda _: matmul_peak()
+        rates = {name: [] for name in runs}
         for _ in range(BLOCKS):
-            rates["real"].append(real(updates))
-            rates["bare"].append(bare(updates))
+            for name, run in runs.items():
+                rates[name].append(run(updates))
     return _summary(config, learner, rates, memory, first_step)
+
+
+def _in_other_precision(config, strategy):
+    """A learner like that of the config, computing in the precision that it does not."""
+    other = {"float32": "mixed_bfloat16", "mixed_bfloat16": "float32"}[config.train.precision]
+    train = dataclasses.replace(config.train, precision=other)
+    with strategy.scope():
+        return experiment.make_learner(dataclasses.replace(config, train=train))
 
 
 def _runner(learner, sample, options, strategy, workdir):
@@ -92,35 +109,55 @@ def _runner(learner, sample, options, strategy, workdir):
 
 def _summary(config, learner, rates, memory, first_step):
     real, bare = (statistics.median(rates[name]) for name in ("real", "bare"))
+    peak = max(rates["peak"])
     steps = pictures_per_episode(learner, config.train)
-    peak = matmul_peak()
     flops = learner.flops_per_episode(steps)
+    other = {}
+    if "other" in rates:
+        other = {"other_over_bare": round(statistics.median(rates["other"]) / bare, 3)}
     return {
         "model": config.model,
         "dataset": config.data.dataset,
         "options": dataclasses.asdict(config.options),
         "batch_size": config.train.batch_size,
+        "precision": config.train.precision,
         "episodes_per_second": round(real, 1),
         "images_per_second": round(real * steps),
         "bare_episodes_per_second": round(bare, 1),
         "real_over_bare": round(real / bare, 3),
+        **other,
         "gflop_per_second": round(real * flops / 1e9, 1),
         "matmul_gflop_per_second": round(peak / 1e9, 1),
         "of_peak": round(real * flops / peak, 3),
+        "bare_of_peak": round(bare * flops / peak, 3),
         "peak_memory_gib": round(memory, 2),
         "seconds_to_first_step": round(first_step, 1),
     }
 
 
+def one_size(config):
+    """The config with one way and one shot, the middle of what is drawn.
+
+    The bare step's tensors are fixed; a real run with episodes of other sizes could not be
+    compared with it.
+    """
+
+    def middle(high, low):
+        return (high + (low or high)) // 2
+
+    train = config.train
+    way, shot = middle(train.way, train.way_from), middle(train.shot, train.shot_from)
+    train = dataclasses.replace(train, way=way, way_from=None, shot=shot, shot_from=None)
+    return dataclasses.replace(config, train=train)
+
+
 def pictures_per_episode(learner, options):
-    """Pictures of one training episode; the mean of the usual sizes where they are drawn."""
+    """Pictures of one training episode."""
     if learner.episode == "labelled":
         return 1
     if learner.episode == "sequence":
         return options.way * options.shot
-    way = (options.way + (options.way_from or options.way)) / 2.0
-    shot = (options.shot + (options.shot_from or options.shot)) / 2.0
-    return way * (shot + options.queries)
+    return options.way * (options.shot + options.queries)
 
 
 def matmul_peak(size=2048, repeats=5):
@@ -147,14 +184,18 @@ def table(numbers):
         "images_per_second": "images/s, real run",
         "bare_episodes_per_second": "episodes/s, bare step",
         "real_over_bare": "real run over bare step",
+        "other_over_bare": "bare step in the other precision over this one",
         "gflop_per_second": "GFLOP/s, real run (3 x forward)",
         "matmul_gflop_per_second": "GFLOP/s, large matrix product",
-        "of_peak": "share of that",
+        "of_peak": "share of that, real run",
+        "bare_of_peak": "share of that, bare step",
         "peak_memory_gib": "GiB, peak memory of the process",
         "seconds_to_first_step": "s from building to the first step",
     }
-    head = f"{numbers['model']} on {numbers['dataset']}, batch {numbers['batch_size']}"
-    return "\n".join([head, *(f"{numbers[key]:>10} {unit}" for key, unit in units.items())])
+    head = f"{numbers['model']} on {numbers['dataset']}, batch {numbers['batch_size']}, "
+    head += numbers["precision"]
+    lines = [f"{numbers[key]:>10} {unit}" for key, unit in units.items() if key in numbers]
+    return "\n".join([head, *lines])
 
 
 if __name__ == "__main__":

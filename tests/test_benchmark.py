@@ -41,3 +41,15 @@ def test_updates_must_be_positive():
 
 def test_peak_is_measured():
     assert benchmark.matmul_peak(size=64, repeats=2) > 0
+
+
+def test_the_other_precision_and_episodes_of_one_size(pictures, tmp_path):
+    path = tmp_path / "numbers.json"
+    words = ["--model=matching", "--dataset=folder", f"--data_dir={pictures}", "--image_size=8"]
+    words += ["--way=2:4", "--shot=1:2", "--queries=1", "--blocks=2", "--filters=4"]
+    benchmark.main(["benchmark", *words, "--other_precision", "--updates=2", f"--json={path}"])
+    numbers = json.loads(path.read_text())
+    assert numbers["other_over_bare"] > 0 and numbers["precision"] == "float32"
+    # way 3, shot 1, one query: 6 pictures an episode
+    ratio = numbers["images_per_second"] / numbers["episodes_per_second"]
+    assert ratio == pytest.approx(6, rel=0.05)
