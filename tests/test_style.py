@@ -18,6 +18,7 @@ TESTED_ELSEWHERE = {
     "models/lstm.py": "contracts/test_models.py",
     "models/mann.py": "contracts/test_models.py",
     "models/ntm.py": "contracts/test_models.py",
+    "models/usage_learner.py": "contracts/test_models.py",
     "evaluation/figure_curves.py": "evaluation/test_figures.py",
     "evaluation/figure_memory.py": "evaluation/test_figures.py",
     "testing.py": "test_commands.py",

@@ -17,12 +17,12 @@ saturates the feed-forward controller, which then learns nothing.
 import dataclasses
 
 from oneshot_tf.layers.feature_label_cell import FeatureLabelCell
-from oneshot_tf.models.sequence_learner import SequenceLearner, SequenceOptions
+from oneshot_tf.models.usage_learner import UsageLearner, UsageOptions
 from oneshot_tf.options import option
 
 
 @dataclasses.dataclass(frozen=True)
-class FLMNOptions(SequenceOptions):
+class FLMNOptions(UsageOptions):
     """Where the paper and the default differ, the help says which value is the paper's."""
 
     controller: str = option(
@@ -43,39 +43,15 @@ class FLMNOptions(SequenceOptions):
     rows: int = option(
         64, "rows of each memory, N (paper: half of MANN's 128)", low=1, search=[64, 128]
     )
-    width: int = option(40, "width of a row, M (paper: 40)", low=1, search=[20, 40, 80])
-    usage_decay: float = option(0.95, "decay of usage, gamma", low=0.0, high=0.9999)
-    write_gate: str = option(
-        "step",
-        "one gate a step, or one learned scalar (paper)",
-        choices=("scalar", "step"),
-        search=["scalar", "step"],
-    )
-    key_strength: bool = option(
-        True, "sharpen the softmax of reading by a learned strength (paper: false)"
-    )
-    initial_strength: float = option(
-        6.0, "key strength at the start", low=1.01, search=(2.0, 16.0, "log")
-    )
-    read_after_write: bool = option(
-        True, "read the memory after the write of the step (paper: true)"
-    )
     erase_label: bool = option(
         True, "clear a label row when its feature row is reused (paper: false)"
     )
 
 
-class FLMN(SequenceLearner):
+class FLMN(UsageLearner):
     """Features and labels in two memories with tied rows."""
 
     Options = FLMNOptions
-    defaults = {
-        **SequenceLearner.defaults,
-        "rotations": True,
-        "learning_rate": 3e-3,
-        "schedule": "cosine",
-        "clip_norm": 5.0,
-    }
 
     def make_cell(self, options):
         return FeatureLabelCell(

@@ -1,0 +1,42 @@
+"""What MANN and FLMN share: options of memories that are written where they were used least."""
+
+import dataclasses
+
+from oneshot_tf.models.sequence_learner import SequenceLearner, SequenceOptions
+from oneshot_tf.options import option
+
+
+@dataclasses.dataclass(frozen=True)
+class UsageOptions(SequenceOptions):
+    """Where a paper and the default differ, the help says which value is the paper's."""
+
+    width: int = option(40, "width of a row, M (papers: 40)", low=1, search=[20, 40, 80])
+    usage_decay: float = option(0.95, "decay of usage, gamma", low=0.0, high=0.9999)
+    write_gate: str = option(
+        "step",
+        "the gate of the write: one a step (MANN: and head), or one learned number (FLMN's paper)",
+        choices=("scalar", "step"),
+        search=["scalar", "step"],
+    )
+    key_strength: bool = option(
+        True, "sharpen the softmax of reading by a learned strength (papers: false)"
+    )
+    initial_strength: float = option(
+        6.0, "key strength at the start", low=1.01, search=(2.0, 16.0, "log")
+    )
+    read_after_write: bool = option(
+        True, "read the memory after the write of the step (papers: true)"
+    )
+
+
+class UsageLearner(SequenceLearner):
+    """A sequence learner whose memory keeps count of its use."""
+
+    Options = UsageOptions
+    defaults = {
+        **SequenceLearner.defaults,
+        "rotations": True,
+        "learning_rate": 3e-3,
+        "schedule": "cosine",
+        "clip_norm": 5.0,
+    }
