@@ -232,18 +232,23 @@ def measure(learner, config, sample, episodes):
     return {"queries": protocols.few_shot(learner, sample, episodes)}
 
 
-def load(workdir, checkpoint=None):
+def load(workdir, checkpoint=None, **changed):
     """A trained model of a workdir.
 
     Args:
       workdir: the run's folder.
       checkpoint: "best" or "last"; None is best where validation chose one.
+      **changed: options of the model that are others at test, those of no weight (`bn`, `orders`).
 
     Returns:
       (learner, `RunConfig`, {"episodes", "seconds", "checkpoint"}).
     """
     config = workdirs.read_config(workdir)
-    learner = make_learner(config)
+    unknown = set(changed) - {field.name for field in dataclasses.fields(config.options)}
+    if unknown:
+        raise UserError(f"{config.model} has no option --{sorted(unknown)[0]}; leave it out")
+    changed = dataclasses.replace(config.options, **changed)
+    learner = make_learner(dataclasses.replace(config, options=changed))
     which = checkpoint or ("last" if config.train.train_on_validation else "best")
     updates, seconds = restore_weights(learner, workdir, which)
     trained = {

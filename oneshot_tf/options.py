@@ -196,6 +196,12 @@ class EvalOptions(Options):
     eval_episodes: int = option(1000, "test episodes", low=2)
     eval_seed: int = option(0, "seed of the test episodes", low=0)
     eval_queries: int = option(15, "query pictures per class in the few-shot protocol", low=1)
+    bn: str | None = option(
+        None, "few_shot: batch norm's statistics at test, if not as the run says (see --model=...)"
+    )
+    orders: int | None = option(
+        None, "few_shot: matching with fce, orders of the support that are averaged", low=1
+    )
     finetune_steps: int = option(
         0, "few_shot: Adam steps on each episode's support before the answer", low=0
     )

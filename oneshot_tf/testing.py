@@ -26,7 +26,9 @@ def evaluate(parsed, options):
     """
     if parsed.get("workdir") is None:
         raise UserError("--workdir is missing: the folder of a trained run")
-    learner, config, trained = experiment.load(parsed.get("workdir"), options.checkpoint)
+    changed = {name: getattr(options, name) for name in ("bn", "orders")}
+    changed = {name: value for name, value in changed.items() if value is not None}
+    learner, config, trained = experiment.load(parsed.get("workdir"), options.checkpoint, **changed)
     dataset, split = test_classes(config, parsed, options.part)
     given = {"data": data_options(config, parsed)}
     population = experiment.test_population(dataclasses.replace(config, **given), dataset)
@@ -43,6 +45,8 @@ def evaluate(parsed, options):
         "augment_test": population.varied,
         "bn": getattr(learner.options, "bn", "running"),
     }
+    if getattr(learner.options, "orders", 1) > 1:
+        protocol["orders"] = learner.options.orders
     record = records.make(config, dataset.name, split, protocol, accuracy, learner, trained)
     print(table(record))
     own_kind = "sequence" if learner.episode == "sequence" else "few_shot"
@@ -179,6 +183,10 @@ def record_paths(parsed, record, own_kind):
         name += f"-{record['dataset']}"
     if kind != own_kind:
         name += f"-{kind}"
+    if record["protocol"]["bn"] != "running":
+        name += f"-bn_{record['protocol']['bn']}"
+    if "orders" in record["protocol"]:
+        name += f"-{record['protocol']['orders']}_orders"
     if records.tuned(record["protocol"]):
         name += f"-{records.tuned(record['protocol'])}"
     if record["protocol"]["part"] != "test":

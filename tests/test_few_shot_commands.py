@@ -77,6 +77,24 @@ def test_records_say_how_they_were_made(trained, tmp_path, match):
     assert protocol.get("finetune") == expected and protocol["bn"] == "running"
 
 
+def test_options_of_the_test_alone_are_in_the_record(trained, tmp_path):
+    words = [f"--workdir={trained}", f"--results={tmp_path}", *TEST]
+    code, _, errors = run(commands.evaluate, *words, "--bn=batch")
+    assert code == 0, errors
+    (path,) = tmp_path.glob("*.json")
+    assert path.stem.endswith("-bn_batch")
+    assert json.loads(path.read_text())["protocol"]["bn"] == "batch"
+    code, _, errors = run(commands.evaluate, *words, "--bn=none")
+    assert code == 1 and "--bn must be one of" in one_line(errors)
+    code, _, errors = run(commands.evaluate, *words, "--orders=4")
+    if "classifier" in str(trained):
+        assert code == 1 and "classifier has no option --orders" in one_line(errors)
+    else:
+        assert (
+            code == 0 and (tmp_path / f"{path.stem.replace('bn_batch', '4_orders')}.json").is_file()
+        )
+
+
 def test_sequences_are_not_asked_of_it(trained):
     code, _, errors = run(commands.evaluate, f"--workdir={trained}", "--protocol=sequence")
     assert code == 1 and "use --protocol=few_shot" in one_line(errors)

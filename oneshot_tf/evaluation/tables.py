@@ -11,7 +11,7 @@ PRESENTATIONS = ("1", "2", "3", "4", "5", "10")  # the columns of the papers' ta
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 # what makes two tests the same protocol; the number and seed of the episodes only say how sure
 PROTOCOL = ("kind", "part", "way", "shot", "queries", "test_rotations", "augment_test", "bn")
-PROTOCOL += ("finetune",)
+PROTOCOL += ("finetune", "orders")
 NEEDED = ("model", "config", "seed", "dataset", "protocol", "accuracy", "paper", "train")
 BN = {"support": "support's statistics", "batch": "whole episode's statistics: transductive"}
 HEAD = ["config", "tested on", "seeds", "episodes"]
@@ -117,7 +117,9 @@ def _note(protocol):
     if "finetune" in protocol:
         softmax = " with a softmax" * (protocol["finetune"]["match"] == "softmax")
         notes.append(f"fine-tuned{softmax}, {protocol['finetune']['steps']} steps")
-    if protocol["bn"] != "running":
+    if "orders" in protocol:
+        notes.append(f"mean over {protocol['orders']} orders of the support")
+    if protocol.get("bn", "running") != "running":
         notes.append(f"batch norm by the {BN[protocol['bn']]}")
     return f" ({', '.join(notes)})" if notes else ""
 

@@ -111,9 +111,9 @@ class Classifier(FewShotLearner):
         support, _ = self._embed_with(one, values)
         return losses.cross_entropy(_linear(support[0], head)[None], one.support_labels)
 
-    def similarities(self, support, labels, query):
+    def similarities(self, support, labels, query, training=False):
         """Cosines of features, times the head's factor."""
-        del labels
+        del labels, training
         return self.options.head_scale * matching.similarity(query, support, "cosine")
 
 

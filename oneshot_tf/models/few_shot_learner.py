@@ -72,27 +72,28 @@ class FewShotLearner(Learner):
     def build_weights(self):
         """Makes the weights behind the embedding."""
 
-    def similarities(self, support, labels, query):
+    def similarities(self, support, labels, query, training=False):
         """Logits of each query's attention on each support picture.
 
         Args:
           support: [B, S, D], embeddings.
           labels: int32 [B, S], -1 for padding.
           query: [B, Q, D], embeddings.
+          training: true in training.
 
         Returns:
           [B, Q, S].
         """
         raise NotImplementedError
 
-    def answer(self, support, labels, query):
+    def answer(self, support, labels, query, training=False):
         """Log-probabilities of the classes, [B, Q, K], from embeddings as in `similarities`."""
-        scores = self.similarities(support, labels, query)
+        scores = self.similarities(support, labels, query, training)
         return matching.class_log_probabilities(scores, labels, way_of(labels), self.aggregate)
 
     def call(self, episode, training=False):
         support, query = self.embed_episode(episode, training)
-        return self.answer(support, episode.support_labels, query)
+        return self.answer(support, episode.support_labels, query, training)
 
     def embed_episode(self, episode, training, learned=None):
         """(support [B, S, D], query [B, Q, D]), embedded in one pass.
@@ -130,7 +131,7 @@ class FewShotLearner(Learner):
 
     def train_loss(self, episode):
         support, query = self.embed_episode(episode, True)
-        logits = self.answer(support, episode.support_labels, query)
+        logits = self.answer(support, episode.support_labels, query, training=True)
         loss = self.episode_loss(support, query, logits, episode)
         return loss, right_and_shown(self.predict_labels(logits), episode.query_labels)
 

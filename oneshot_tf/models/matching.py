@@ -106,33 +106,34 @@ class Matching(FewShotLearner):
             return self.embedding.learned
         return [self.support_embedding.learned, self.embedding.learned]
 
-    def similarities(self, support, labels, query):
+    def similarities(self, support, labels, query, training=False):
         if self.options.fce:
-            support, query = self.contextualise(support, labels, query)
+            support, query = self.contextualise(support, labels, query, training)
         weights = self.bilinear if self.options.kernel == "bilinear" else None
         return self.scale * matching.similarity(
             query, support, self.options.kernel, weights, self.options.normalize
         )
 
-    def contextualise(self, support, labels, query):
+    def contextualise(self, support, labels, query, training=False):
         """Full-context embeddings (g [B, S, D], f [B, Q, D]) of g' and f'."""
         there = labels >= 0
         if self.options.fce_width:
             support, query = self.projection(support), self.projection(query)
-        support = self.mean_over_orders(support, there)
+        orders = 1 if training else self.options.orders
+        support = self.mean_over_orders(support, there, orders)
         return support, self.query_context(query, support, there)
 
-    def mean_over_orders(self, support, there):
+    def mean_over_orders(self, support, there, orders):
         """g(x_i, S) in the order given, or its mean over that and more orders of S.
 
         Episodes come in random order, so in training the one order is a random one.
         """
         total = self.support_context(support, there)
-        for i in range(1, self.options.orders):
+        for i in range(1, orders):
             noise = tf.random.stateless_uniform(tf.shape(there), [ORDER_SEED, i])
             order = tf.argsort(noise, axis=1)
             shuffled = self.support_context(
                 tf.gather(support, order, batch_dims=1), tf.gather(there, order, batch_dims=1)
             )
             total += tf.gather(shuffled, tf.argsort(order, axis=1), batch_dims=1)
-        return total / self.options.orders
+        return total / orders

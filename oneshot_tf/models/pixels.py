@@ -41,6 +41,6 @@ class Pixels(FewShotLearner):
     def speakers(self, episode, training):
         return None
 
-    def similarities(self, support, labels, query):
-        del labels
+    def similarities(self, support, labels, query, training=False):
+        del labels, training
         return matching.similarity(query, support, self.options.kernel)

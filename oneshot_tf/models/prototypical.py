@@ -27,12 +27,13 @@ class Prototypical(FewShotLearner):
 
     Options = PrototypicalOptions
 
-    def answer(self, support, labels, query):
+    def answer(self, support, labels, query, training=False):
+        del training
         means, names = matching.prototypes(support, labels, way_of(labels))
         scores = self.options.scale * matching.similarity(query, means, self.options.kernel)
         return matching.class_log_probabilities(scores, names, way_of(labels))
 
-    def similarities(self, support, labels, query):
+    def similarities(self, support, labels, query, training=False):
         """Closeness to each support picture, for figures: with one picture a class, the model's."""
-        del labels
+        del labels, training
         return self.options.scale * matching.similarity(query, support, self.options.kernel)

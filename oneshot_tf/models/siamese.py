@@ -39,9 +39,9 @@ class Siamese(FewShotLearner):
     def aggregate(self):
         return self.options.aggregate
 
-    def similarities(self, support, labels, query):
+    def similarities(self, support, labels, query, training=False):
         """The logit of "same" of each pair, [B, Q, S]."""
-        del labels
+        del labels, training
         return matching.similarity(query, support, "l1", self.alpha) + self.bias
 
     def episode_loss(self, support, query, logits, episode):

@@ -53,10 +53,11 @@ def test_the_mean_over_orders_hardly_depends_on_the_order(make_learner):
     there, order = tf.fill([1, 4], True), [2, 0, 3, 1]
 
     def moves(orders):
-        learner = make_learner("matching", image_size=16, filters=4, fce=True, orders=orders)
+        learner = make_learner("matching", image_size=16, filters=4, fce=True)
         width = learner.support_context.width
-        g = learner.mean_over_orders(support[..., :width], there).numpy()
-        turned = learner.mean_over_orders(tf.gather(support[..., :width], order, axis=1), there)
+        given, turned = support[..., :width], tf.gather(support[..., :width], order, axis=1)
+        g = learner.mean_over_orders(given, there, orders).numpy()
+        turned = learner.mean_over_orders(turned, there, orders)
         return np.abs(g[:, order] - turned).mean()
 
     one, many = moves(1), moves(64)
@@ -65,11 +66,12 @@ def test_the_mean_over_orders_hardly_depends_on_the_order(make_learner):
 
 def test_orders_do_not_mix_the_rows_up(make_learner):
     """Without weights in the LSTMs g is g', whatever the order."""
-    learner = make_learner("matching", fce=True, orders=5)
+    learner = make_learner("matching", fce=True)
     for w in learner.support_context.weights:
         w.assign(tf.zeros_like(w))
     support = tf.random.stateless_normal([2, 5, learner.support_context.width], [1, 2])
-    found = learner.mean_over_orders(support, tf.constant([[True] * 5, [True] * 4 + [False]]))
+    there = tf.constant([[True] * 5, [True] * 4 + [False]])
+    found = learner.mean_over_orders(support, there, 5)
     np.testing.assert_allclose(found, support, rtol=1e-6)
 
 
@@ -86,3 +88,15 @@ def test_rows_of_a_support_may_come_in_any_order_without_full_context(make_learn
         support_labels=tf.gather(episode.support_labels, order, axis=1),
     )
     np.testing.assert_allclose(learner(turned), learner(episode), rtol=1e-4, atol=1e-5)
+
+
+def test_orders_are_averaged_at_test_and_not_in_training(make_learner, episode):
+    one, many = (make_learner("matching", fce=True, orders=n) for n in (1, 7))
+    for ours, theirs in zip(many.variables, one.variables, strict=True):
+        ours.assign(theirs)
+    sides = one.embed_episode(episode, False)
+    labels = episode.support_labels
+    trained = [m.similarities(sides[0], labels, sides[1], training=True) for m in (one, many)]
+    np.testing.assert_array_equal(*trained)
+    tested = [m.similarities(sides[0], labels, sides[1]) for m in (one, many)]
+    assert np.abs(tested[0] - tested[1]).max() > 1e-4
