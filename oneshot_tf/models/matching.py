@@ -24,7 +24,9 @@ ORDER_SEED = 20161  # of the shuffles that are averaged at test
 class MatchingOptions(EmbeddingOptions):
     """Options of Matching Networks."""
 
-    last_relu: bool = option(False, "the last block ends in a ReLU (the paper's text)")
+    last_relu: bool = option(
+        False, "the last block ends in a ReLU (the paper's text)", search=[False, True]
+    )
     kernel: str = option(
         "cosine", "similarity of f(x) and g(x_i); the paper's is cosine", choices=matching.KERNELS
     )
@@ -33,7 +35,12 @@ class MatchingOptions(EmbeddingOptions):
         "cosine: both sides are normalised (the paper), or the support alone",
         choices=("both", "support"),
     )
-    scale: float = option(10.0, "factor of the similarity, at the start (the paper: 1)", low=0.001)
+    scale: float = option(
+        10.0,
+        "factor of the similarity, at the start (the paper: 1)",
+        low=0.001,
+        search=(1.0, 30.0, "log"),
+    )
     learn_scale: bool = option(True, "the factor is learned (the paper has none)")
     shared: bool = option(True, "f and g are one network (as in the paper's experiments)")
     fce: bool = option(False, "full-context embeddings: f and g see the whole support set")
