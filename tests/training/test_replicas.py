@@ -41,9 +41,48 @@ print("RESULT", json.dumps(numbers))
 """
 
 
-def run(replicas):
+NORM_SCRIPT = """
+import json, sys
+import numpy as np
+import tensorflow as tf
+from oneshot_tf import runtime
+from oneshot_tf.layers.conv4 import Conv4
+from oneshot_tf.options import TrainOptions
+
+strategy = runtime.setup(TrainOptions(batch_size=2, replicas=2))
+with strategy.scope():
+    layer = Conv4(filters=2, blocks=1)
+    layer(tf.zeros([1, 4, 4, 1]))
+
+@tf.function
+def train():
+    def one():
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        images = tf.random.stateless_uniform([3, 4, 4, 1], tf.stack([7, replica]))
+        return layer(images, training=True)
+    return strategy.run(one)
+
+train()
+images = [tf.random.stateless_uniform([3, 4, 4, 1], [7, r]) for r in range(2)]
+expected = [
+    np.mean([tf.nn.moments(tf.nn.conv2d(x, layer.learned[0].kernel, 1, "SAME"), [0, 1, 2])[0] for x in images], 0)
+]
+tf.train.Checkpoint(layer=layer).write(sys.argv[1])
+restored = Conv4(filters=2, blocks=1)
+restored(tf.zeros([1, 4, 4, 1]))
+tf.train.Checkpoint(layer=restored).read(sys.argv[1]).assert_consumed()
+numbers = {
+    "expected": [0.02 * float(x) for x in expected[0]],
+    "mean": layer.running[0][0].numpy().tolist(),
+    "restored": restored.running[0][0].numpy().tolist(),
+}
+print("RESULT", json.dumps(numbers))
+"""
+
+
+def run(argument, script=SCRIPT):
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(replicas)],
+        [sys.executable, "-c", script, str(argument)],
         capture_output=True,
         text=True,
         check=False,
@@ -61,3 +100,9 @@ def test_two_replicas_equal_one_device():
     np.testing.assert_allclose(two["loss"], one["loss"], rtol=1e-5)
     for found, wanted in zip(two["weights"], one["weights"], strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_running_statistics_are_the_mean_over_the_replicas(tmp_path):
+    found = run(tmp_path / "checkpoint", NORM_SCRIPT)
+    np.testing.assert_allclose(found["mean"], found["expected"], rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(found["restored"], found["mean"])
