@@ -14,7 +14,7 @@ import time
 import tensorflow as tf
 
 from oneshot_tf import experiment, flags, runtime
-from oneshot_tf.commands import model_options
+from oneshot_tf.commands import model_defaults, model_options
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import dump, write_text
 from oneshot_tf.options import DataOptions, TrainOptions
@@ -31,7 +31,7 @@ def main(argv):
         "other_precision": (bool, "the bare step in the other precision too, in turns"),
         "json": (str, "also write the numbers to this file"),
     }
-    parsed = flags.parse(argv, own, [TrainOptions, DataOptions], model_options)
+    parsed = flags.parse(argv, own, [TrainOptions, DataOptions], model_options, model_defaults)
     updates = parsed.get("updates", 50)
     if updates < 1:
         raise UserError(f"--updates must be at least 1. Received: {updates}")

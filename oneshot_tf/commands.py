@@ -11,10 +11,15 @@ def model_options():
     return {name: models.find(name).Options for name in models.MODELS}
 
 
+def model_defaults(name):
+    """The general flags' defaults that are a model's own."""
+    return models.find(name).defaults
+
+
 def train(argv):
     """Trains; makes the workdir or goes on in it. Returns the exit code."""
     own = {"workdir": (str, "the run's folder (default: runs/<model>-<dataset>)")}
-    parsed = flags.parse(argv, own, [TrainOptions, DataOptions], model_options)
+    parsed = flags.parse(argv, own, [TrainOptions, DataOptions], model_options, model_defaults)
     from oneshot_tf import experiment  # late: `--help` need not wait for it
     from oneshot_tf.evaluation import figures
     from oneshot_tf.training.loop import Interrupted

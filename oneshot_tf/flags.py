@@ -44,7 +44,7 @@ def define(values, name, kind, help, choices=None):
         define_kind(name, None, help, flag_values=values)
 
 
-def parse(argv, own, groups, models=None):
+def parse(argv, own, groups, models=None, defaults=None):
     """Reads a command line (and the flag files it names).
 
     Args:
@@ -53,6 +53,7 @@ def parse(argv, own, groups, models=None):
       groups: options classes whose fields are flags.
       models: None, or () -> {model name: options class}; then `--model` is a flag too, and a flag
         that the named model does not have is an error.
+      defaults: None, or (model name) -> {flag: the model's own default}, for `--help`.
 
     Returns:
       `Parsed`.
@@ -85,7 +86,9 @@ def parse(argv, own, groups, models=None):
     ):
         given |= read_span(name, given[name])
     if values["help"].value:
-        print(_help(argv[0], own, groups, classes, given.get("model")))
+        model = given.get("model")
+        own_defaults = defaults(model) if defaults and model in classes else {}
+        print(_help(argv[0], own, groups, classes, model, own_defaults))
         sys.exit(0)
     if len(rest) > 1:
         raise UserError(f"Only flags are expected (--name=value). Received: {rest[1]!r}")
@@ -139,12 +142,12 @@ def _check_model_flags(given, specific, classes):
         raise UserError(f"--{name} is not a flag of {model}; it belongs to {', '.join(owners)}")
 
 
-def _help(command, own, groups, classes, model):
+def _help(command, own, groups, classes, model, defaults):
     """The help text: common flags, and the chosen model's."""
     lines = [f"usage: python {command} --flag=value ...", "", "flags:"]
     lines += [f"  --{name}: {help}" for name, (_, help) in own.items()]
     for cls in groups:
-        lines += ["", f"{cls.__name__}:", *_field_lines(cls)]
+        lines += ["", f"{cls.__name__}:", *_field_lines(cls, defaults)]
     if model in classes:
         lines += ["", f"--model={model}:", *_field_lines(classes[model])]
     elif classes:
@@ -154,12 +157,13 @@ def _help(command, own, groups, classes, model):
     )
 
 
-def _field_lines(cls):
+def _field_lines(cls, defaults=()):
     lines = []
     for field in dataclasses.fields(cls):
         choices = field.metadata["choices"]
         allowed = f" [{'|'.join(choices)}]" if choices else ""
-        default = "" if field.default is None else f" (default: {field.default})"
+        value = dict(defaults).get(field.name, field.default)
+        default = "" if value is None else f" (default: {value})"
         lines.append(f"  --{field.name}: {field.metadata['help']}{allowed}{default}")
     return lines
 

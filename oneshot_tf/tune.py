@@ -10,7 +10,7 @@ import pathlib
 import keras_tuner
 
 from oneshot_tf import experiment, flags
-from oneshot_tf.commands import config_name, model_options
+from oneshot_tf.commands import config_name, model_defaults, model_options
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import dump, write_text
 from oneshot_tf.options import DataOptions, TrainOptions, field_type
@@ -139,7 +139,7 @@ def main(argv):
         "oracle": (str, f"{', '.join(ORACLES)} (default: bayesian)"),
         "search": (str, "names of options to search, with commas (default: all that can be)"),
     }
-    parsed = flags.parse(argv, own, [TrainOptions, DataOptions], model_options)
+    parsed = flags.parse(argv, own, [TrainOptions, DataOptions], model_options, model_defaults)
     config = experiment.make_config(parsed, config_name(argv))
     only = parsed.get("search").split(",") if parsed.get("search") else None
     searched = spaces(config, only)

@@ -194,3 +194,19 @@ def test_a_bad_span_is_one_line(value):
 def test_both_ends_of_a_span_are_checked(word):
     with pytest.raises(UserError, match="_from must be at least"):
         flags.parse(["train.py", word], {}, [TrainOptions]).options(TrainOptions)
+
+
+def test_help_with_a_model_shows_that_models_defaults(capsys):
+    def said(*words):
+        with pytest.raises(SystemExit):
+            flags.parse(
+                ["train.py", "--help", *words],
+                {},
+                [Common],
+                lambda: MODELS,
+                lambda name: {"seed": 7},
+            )
+        return capsys.readouterr().out
+
+    assert "--seed: the seed (default: 7)" in said("--model=first")
+    assert "--seed: the seed (default: 0)" in said()
