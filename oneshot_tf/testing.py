@@ -107,7 +107,7 @@ def measure_few_shot(learner, config, population, parsed, options):
     )
     once = logits_of is None and learner.embeds_alone and not population.varied
     if once:
-        population = source.embedded(population, learner.embed)
+        population = source.embedded(population, learner.features)
         logits_of = learner.answer_embedded
     accuracy = {}
     for way, shot in settings:

@@ -25,6 +25,7 @@ SMALL = {
     "filters": 8,
     "blocks": 2,
     "train_classes": 12,
+    "key_width": 12,
 }
 
 

@@ -35,6 +35,10 @@ ROWS = {
     "matching_omniglot": _few_shot(98.1, 98.9, 93.8, 98.5),
     "matching_omniglot#finetuned": _few_shot(97.9, 98.7, 93.5, 98.7),
     "prototypical_omniglot": _few_shot(98.8, 99.7, 96.0, 98.9),
+    # [MM] Cai et al. 2018, tables 1 and 2
+    "mmnet_omniglot": _few_shot(99.28, 99.77, 97.16, 98.93),
+    "mmnet_mini_imagenet": _few_shot(53.37, 66.97),
+    "mmnet_uniform_mini_imagenet": _few_shot(52.74, 65.82),
     "classifier_omniglot@mnist": {"10w1s": 63.0},
     "siamese_omniglot@mnist": {"10w1s": 70.0},
     "matching_omniglot@mnist": {"10w1s": 72.0},

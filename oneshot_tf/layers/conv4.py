@@ -34,8 +34,8 @@ class Block(typing.NamedTuple):
     bias: tf.Tensor | None
 
 
-class Conv4(keras.layers.Layer):
-    """A stack of blocks, flattened.
+class ConvStack(keras.layers.Layer):
+    """A stack of blocks: [n, H, W, C] -> [n, h, w, F].
 
     Args:
       filters: filters of every convolution.
@@ -43,7 +43,7 @@ class Conv4(keras.layers.Layer):
       last_relu: the last block ends in a ReLU, as in the paper's text; without it features may be
         negative, and a cosine can use the whole sphere.
       bias: convolutions have a bias (batch norm takes it out again).
-      precision: "float32" or "mixed_bfloat16"; what is returned is float32 in both.
+      precision: "float32" or "mixed_bfloat16"; what `Conv4` returns is float32 in both.
     """
 
     def __init__(self, filters=64, blocks=4, last_relu=True, bias=False, precision="float32", **kw):
@@ -90,10 +90,10 @@ class Conv4(keras.layers.Layer):
         )
 
     def call(self, images, training=False, speakers=None):
-        """images [n, H, W, C] -> float32 [n, D].
+        """images [n, H, W, C] -> [n, h, w, F]; of `Conv4` float32 [n, D].
 
         Args:
-          images: float32 [n, H, W, C].
+          images: [n, H, W, C].
           training: normalise by the batch's statistics, and keep running ones.
           speakers: bool [B, N] with n = B N: each episode of N pictures is normalised by the
             statistics of those of its pictures that are marked, not by the running ones.
@@ -117,7 +117,7 @@ class Conv4(keras.layers.Layer):
           speakers: as in `call`.
 
         Returns:
-          float32 [n, D].
+          As of `call`.
         """
         features = tf.cast(images, self.compute)
         for i, block in enumerate(learned):
@@ -134,10 +134,14 @@ class Conv4(keras.layers.Layer):
             else:
                 features = normalize_episodes(features, block, speakers)
             features = self._activate(features, i)
-        return _flatten(features)
+        return self.finish(features)
+
+    def finish(self, features):
+        """What is returned of the last block's features [n, h, w, F]: these."""
+        return features
 
     def _training_pass(self, images):
-        """(float32 [n, D], [(mean, variance) of each block's batch])."""
+        """(features, [(mean, variance) of each block's batch])."""
         features = tf.cast(images, self.compute)
         statistics = []
         for i, block in enumerate(self.learned):
@@ -146,7 +150,7 @@ class Conv4(keras.layers.Layer):
             )
             statistics.append((mean, variance))
             features = self._activate(features, i)
-        return _flatten(features), statistics
+        return self.finish(features), statistics
 
     def _convolve(self, features, block):
         kernel = tf.cast(block.kernel, self.compute)
@@ -166,9 +170,12 @@ class Conv4(keras.layers.Layer):
         )
 
 
-def _flatten(features):
-    width = features.shape[1] * features.shape[2] * features.shape[3]
-    return tf.cast(tf.reshape(features, [-1, width]), tf.float32)
+class Conv4(ConvStack):
+    """A stack of blocks, flattened: [n, H, W, C] -> float32 [n, D]."""
+
+    def finish(self, features):
+        width = features.shape[1] * features.shape[2] * features.shape[3]
+        return tf.cast(tf.reshape(features, [-1, width]), tf.float32)
 
 
 def normalize_episodes(features, block, speakers):

@@ -11,6 +11,7 @@ MODELS = {
     "lstm": "oneshot_tf.models.lstm:LSTM",
     "matching": "oneshot_tf.models.matching:Matching",
     "prototypical": "oneshot_tf.models.prototypical:Prototypical",
+    "mmnet": "oneshot_tf.models.mmnet:MMNet",
     "siamese": "oneshot_tf.models.siamese:Siamese",
     "classifier": "oneshot_tf.models.classifier:Classifier",
     "pixels": "oneshot_tf.models.pixels:Pixels",

@@ -55,6 +55,7 @@ class FewShotLearner(Learner):
     def __init__(self, options, **kwargs):
         super().__init__(options, **kwargs)
         self.embedding = self.make_embedding(options)
+        self.support_embedding = self.embedding  # a model may give the support one of its own
         self.width = self.embedding(tf.zeros([1, *self.image_shape])).shape[-1]
         self.build_weights()
 
@@ -96,7 +97,9 @@ class FewShotLearner(Learner):
         return self.answer(support, episode.support_labels, query, training)
 
     def embed_episode(self, episode, training, learned=None):
-        """(support [B, S, D], query [B, Q, D]), embedded in one pass.
+        """(support [B, S, D], query [B, Q, D]): in one pass, or each by its own network.
+
+        Two networks are normalised by the statistics of what passes through each.
 
         Args:
           episode: `FewShotEpisode`.
@@ -104,11 +107,19 @@ class FewShotLearner(Learner):
           learned: weights to embed with instead of the model's own, as `learned_weights` gives.
         """
         sizes = [tf.shape(part)[1] for part in (episode.support, episode.query)]
-        images = tf.concat([episode.support, episode.query], axis=1)
         marks = self.speakers(episode, training)
-        flat = self._embed_flat(self.embedding, images, training, marks, learned)
-        embedded = tf.reshape(flat, [-1, tf.add_n(sizes), self.width])
-        return tf.split(embedded, sizes, axis=1)
+        if self.support_embedding is self.embedding:
+            images = tf.concat([episode.support, episode.query], axis=1)
+            flat = self._embed_flat(self.embedding, images, training, marks, learned)
+            embedded = tf.reshape(flat, [-1, tf.add_n(sizes), self.width])
+            return tf.split(embedded, sizes, axis=1)
+        marks = [None, None] if marks is None else tf.split(marks, sizes, axis=1)
+        sides = []
+        for i, layer in enumerate((self.support_embedding, self.embedding)):
+            own = None if learned is None else learned[i]
+            flat = self._embed_flat(layer, episode[2 * i], training, marks[i], own)
+            sides.append(tf.reshape(flat, [-1, sizes[i], self.width]))
+        return sides
 
     def _embed_flat(self, layer, images, training, marks, learned):
         """[B, N, H, W, C] -> [B N, D]."""
@@ -120,7 +131,9 @@ class FewShotLearner(Learner):
 
     def learned_weights(self):
         """The embedding's weights, in the structure that `embed_episode` takes."""
-        return self.embedding.learned
+        if self.support_embedding is self.embedding:
+            return self.embedding.learned
+        return [self.support_embedding.learned, self.embedding.learned]
 
     def speakers(self, episode, training):
         """bool [B, S + Q]: whose statistics normalise an episode at test; None: running ones."""
@@ -195,16 +208,21 @@ class FewShotLearner(Learner):
     def predict_labels(self, logits):
         return tf.argmax(logits, axis=-1, output_type=tf.int32)
 
-    def embed(self, images):
+    def features(self, images):
+        """[N, D]: what `answer` is made from, of pictures [N, H, W, C] by themselves."""
         return self.embedding(images)
+
+    def embed(self, images):
+        return self.features(images)
 
     @property
     def embeds_alone(self):
-        """Whether `embed` of each picture by itself is what `answer` is made from."""
-        return getattr(self.options, "bn", "running") == "running"
+        """Whether `features` of each picture by itself are all that `answer` needs."""
+        running = getattr(self.options, "bn", "running") == "running"
+        return running and self.support_embedding is self.embedding
 
     def answer_embedded(self, episode):
-        """The answer to a `FewShotEpisode` of embeddings, [B, S, D] and [B, Q, D]."""
+        """The answer to a `FewShotEpisode` of `features`, [B, S, D] and [B, Q, D]."""
         return self.answer(episode.support, episode.support_labels, episode.query)
 
     def figures(self, episode):

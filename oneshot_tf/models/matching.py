@@ -60,7 +60,6 @@ class Matching(FewShotLearner):
 
     def build_weights(self):
         options = self.options
-        self.support_embedding = self.embedding
         if not options.shared:
             self.support_embedding = self.make_embedding(options)
             self.support_embedding(tf.zeros([1, *self.image_shape]))
@@ -86,32 +85,6 @@ class Matching(FewShotLearner):
     def scale(self):
         """The factor of the similarity, a scalar above zero."""
         return tf.exp(self.log_scale) if self.options.learn_scale else self.options.scale
-
-    def embed_episode(self, episode, training, learned=None):
-        if self.options.shared:
-            return super().embed_episode(episode, training, learned)
-        # two networks: each is normalised by the statistics of what passes through it
-        marks = self.speakers(episode, training)
-        marks = tf.split(marks, self._sizes(episode), axis=1) if marks is not None else [None] * 2
-        layers = [self.support_embedding, self.embedding]
-        sides = []
-        for i, images in enumerate((episode.support, episode.query)):
-            own = None if learned is None else learned[i]
-            flat = self._embed_flat(layers[i], images, training, marks[i], own)
-            sides.append(tf.reshape(flat, [-1, tf.shape(images)[1], self.width]))
-        return sides
-
-    @property
-    def embeds_alone(self):
-        return super().embeds_alone and self.options.shared
-
-    def _sizes(self, episode):
-        return [tf.shape(part)[1] for part in (episode.support, episode.query)]
-
-    def learned_weights(self):
-        if self.options.shared:
-            return self.embedding.learned
-        return [self.support_embedding.learned, self.embedding.learned]
 
     def similarities(self, support, labels, query, training=False):
         if self.options.fce:

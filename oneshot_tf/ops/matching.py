@@ -1,7 +1,8 @@
 """Matching a query with a support set: kernels, attention, classes.
 
 [MN] is Vinyals et al. (2016), *Matching Networks*; [PN] Snell et al. (2017), *Prototypical
-Networks*; [SN] Koch et al. (2015), *Siamese Networks*. Dimensions: B episodes, Q queries, S support
+Networks*; [SN] Koch et al. (2015), *Siamese Networks*; [MM] Cai et al. (2018), *Memory Matching
+Networks*. Dimensions: B episodes, Q queries, S support
 pictures, D features, K classes. A label of -1 is padding; it is never matched.
 """
 
@@ -166,3 +167,28 @@ def pair_loss(logits, support_labels, query_labels):
         return tf.reduce_sum(losses * pairs) / tf.maximum(tf.reduce_sum(pairs), 1.0)
 
     return 0.5 * (mean(there & same) + mean(there & ~same))
+
+
+def sample_loss(similarities, support_labels, query_labels):
+    """Softmax over support *pictures*, summed over those of the right class, [MM] Eq. 9.
+
+    With k pictures of a class it cannot fall below k log k.
+
+    Args:
+      similarities: [B, Q, S].
+      support_labels: int32 [B, S], -1 for padding.
+      query_labels: int32 [B, Q], -1 for padding.
+
+    Returns:
+      Scalar, the mean over queries.
+    """
+    shapes.check(
+        similarities=(similarities, "B Q S"), support_labels=(support_labels, "B S"),
+        query_labels=(query_labels, "B Q"),
+    )  # fmt: skip
+    there = (support_labels >= 0)[:, None, :]
+    logs = tf.nn.log_softmax(tf.where(there, similarities, IMPOSSIBLE))
+    right = there & (query_labels[:, :, None] == support_labels[:, None, :])
+    asked = tf.cast(query_labels >= 0, logs.dtype)
+    losses = -tf.reduce_sum(tf.where(right, logs, 0.0), axis=2)
+    return tf.reduce_sum(losses * asked) / tf.maximum(tf.reduce_sum(asked), 1.0)

@@ -22,6 +22,8 @@ CITATIONS = {
     'Recognition", 2015; here on the network of Vinyals et al., 2016',
     "classifier": "the baseline classifier of Vinyals et al., 2016",
     "pixels": "the first row of Vinyals et al., 2016",
+    "mmnet": 'Cai, Pan, Yao, Yan and Mei, "Memory Matching Networks for One-Shot Image '
+    'Recognition", 2018',
 }
 LICENCES = {
     "omniglot": "Omniglot (Lake, Salakhutdinov and Tenenbaum, 2015): MIT licence",

@@ -20,6 +20,8 @@ VARIANTS = {
     "matching-bilinear": ("matching", {"kernel": "bilinear"}),
     "matching-l1": ("matching", {"kernel": "l1"}),
     "classifier-linear": ("classifier", {"head": "linear"}),
+    "mmnet-separate": ("mmnet", {"share_trunk": False, "predicted_norm": "picture"}),
+    "mmnet-printed": ("mmnet", {"similarity": "dot", "loss_of": "sample", "vote": "nearest"}),
     "prototypical-support": ("prototypical", {"bn": "support"}),
 }
 ALL = [*models.MODELS, *VARIANTS]

@@ -98,6 +98,19 @@ def pair_loss(logits, support_labels, query_labels):
     return sum(sum(found) / len(found) for found in losses.values() if found) / 2.0
 
 
+def sample_loss(similarities, support_labels, query_labels):
+    """Mean over queries of the sum over support pictures of the right class of -log softmax."""
+    losses = []
+    for b in range(len(similarities)):
+        kept = [s for s, label in enumerate(support_labels[b]) if label >= 0]
+        for q, mine in enumerate(query_labels[b]):
+            if mine >= 0:
+                shares = softmax([float(similarities[b, q, s]) for s in kept])
+                pairs = zip(kept, shares, strict=True)
+                losses.append(-sum(math.log(p) for s, p in pairs if support_labels[b, s] == mine))
+    return sum(losses) / max(len(losses), 1)
+
+
 def lstm(inputs, hidden, carry, weights):
     """One step of one LSTM; `weights` as Keras keeps them, gates in the order i, f, c, o.
 

@@ -168,3 +168,25 @@ def test_same_and_different_pairs_count_alike_however_many():
     for logits in (tf.fill([1, 1, 20], 9.0), tf.fill([1, 1, 20], -9.0)):
         np.testing.assert_allclose(matching.pair_loss(logits, labels, query), 4.5, atol=1e-3)
     np.testing.assert_allclose(matching.pair_loss(30.0 * same, labels, query), 0.0, atol=1e-6)
+
+
+@hypothesis.given(SIZES, st.integers(0, 99))
+@hypothesis.settings(deadline=None, max_examples=20)
+def test_sample_loss_against_loops(sizes, seed):
+    batch, queries, support_size, _ = sizes
+    scores = draw(seed, batch, queries, support_size)
+    ours, theirs = (
+        draw_labels(seed, batch, support_size, 3),
+        draw_labels(seed + 1, batch, queries, 3),
+    )
+    found = matching.sample_loss(tf.constant(scores), tf.constant(ours), tf.constant(theirs))
+    expected = reference.sample_loss(scores, ours, theirs)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_with_k_samples_of_a_class_the_sample_loss_stays_above_k_log_k():
+    labels = tf.constant([[0, 0, 0, 1]])
+    best = matching.sample_loss(
+        tf.constant([[[50.0, 50.0, 50.0, -50.0]]]), labels, tf.constant([[0]])
+    )
+    np.testing.assert_allclose(best, 3 * np.log(3), rtol=1e-5)

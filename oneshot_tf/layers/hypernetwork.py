@@ -1,0 +1,118 @@
+"""MM-Net's contextual learner, and the convolution that it predicts (Cai et al., 2018, section 3.4).
+
+Dimensions: B episodes, M memory slots, N pictures of an episode, D width of a key, F channels.
+"""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from oneshot_tf.ops import dynamic_conv, shapes
+
+SIDE = 3  # of the predicted filters, in pixels
+
+
+class ContextualLearner(keras.layers.Layer):
+    """W = T_p h, h the sum of the two final states of a bi-LSTM over the used slots, Eq. 7 and 8.
+
+    Args:
+      width: D.
+      units: hidden units of each direction, D_r.
+      outputs: how many numbers are predicted, D_w.
+    """
+
+    def __init__(self, width, units, outputs, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
+        self.lstm = keras.layers.Bidirectional(
+            keras.layers.RNN(keras.layers.LSTMCell(units)), merge_mode="sum", name="bi_lstm"
+        )
+        # the text has no bias; filters start small, see `PredictedConv`
+        self.predictor = keras.layers.Dense(outputs, use_bias=False, name="predictor")
+        self.units = units
+
+    def build(self, shape):
+        del shape
+        self.lstm.build(tf.TensorShape([None, None, self.width]))
+        self.predictor.build([None, self.units])
+        self.built = True
+
+    def call(self, keys, used):
+        """keys [B, M, D], used bool [B, M], the first so many -> [B, outputs]."""
+        shapes.check({"D": self.width}, keys=(keys, "B M D"), used=(used, "B M"))
+        # a slot that is passed over changes no state: the last states are those of used slots
+        return self.predictor(self.lstm(keys, mask=used))
+
+
+class PredictedConv(keras.layers.Layer):
+    """A factorised 3x3 convolution whose depthwise filters are given, norm, ReLU, 2x2 max pooling.
+
+    y = M' * (w *_d (M * x)), M and M' learned 1x1 convolutions.
+
+    Args:
+      filters: F, channels between M and M' and of the output.
+      static: a learned 3x3 convolution is added (the paper: false).
+      norm: what follows the convolution: "running" is batch norm with running statistics, which
+        describe no single episode's filters; "picture" normalises each picture by itself.
+      last_relu: ends in a ReLU before the pooling.
+    """
+
+    def __init__(self, filters, static=False, norm="running", last_relu=True, **kwargs):
+        super().__init__(**kwargs)
+        self.filters, self.static, self.last_relu = filters, static, last_relu
+
+        def conv(name, side):
+            return keras.layers.Conv2D(filters, side, padding="same", use_bias=False, name=name)
+
+        self.into, self.out_of = conv("into", 1), conv("out_of", 1)
+        self.beside = conv("beside", SIDE) if static else None
+        if norm == "running":
+            self.norm = keras.layers.BatchNormalization(
+                momentum=0.98, epsilon=1.001e-5, name="norm"
+            )
+        else:
+            self.norm = keras.layers.GroupNormalization(1, epsilon=1e-5, name="norm")
+        self.by_batch = norm == "running"
+
+    def build(self, shape):
+        self.into.build(shape)
+        inner = [*shape[:-1], self.filters]
+        self.out_of.build(inner)
+        if self.beside is not None:
+            self.beside.build(shape)
+        self.norm.build(tf.TensorShape(inner))
+        self.built = True
+
+    @property
+    def num_predicted(self):
+        """D_w: how many numbers are predicted for an episode."""
+        return SIDE * SIDE * self.filters
+
+    def call(self, features, predicted, training=False):
+        """features [B, N, h, w, C], predicted [B, D_w] -> [B, N, h // 2, w // 2, F]."""
+        shapes.check(
+            {"W": self.num_predicted},
+            features=(features, "B N h w C"),
+            predicted=(predicted, "B W"),
+        )
+        lead = tf.shape(features)[:2]
+        height, width, channels = features.shape[2:]
+        flat = tf.reshape(features, [-1, height, width, channels])
+        inner = tf.reshape(
+            self.into(flat), tf.concat([lead, [height, width, self.filters]], axis=0)
+        )
+        kernels = tf.reshape(predicted, [-1, SIDE, SIDE, self.filters])
+        inner = dynamic_conv.episode_depthwise(inner, kernels)
+        out = self.out_of(tf.reshape(inner, [-1, height, width, self.filters]))
+        if self.beside is not None:
+            out += self.beside(flat)
+        out = self.norm(out, training=training) if self.by_batch else self.norm(out)
+        out = tf.nn.relu(out) if self.last_relu else out
+        out = tf.nn.max_pool2d(out, 2, strides=2, padding="VALID")
+        return tf.reshape(out, tf.concat([lead, out.shape[1:]], axis=0))
+
+    def flops(self, side, channels):
+        """Operations for one picture of `side` x `side` pixels and `channels` channels."""
+        products = channels * self.filters + self.filters**2 + SIDE**2 * self.filters
+        if self.static:
+            products += SIDE**2 * channels * self.filters
+        return 2.0 * products * side**2
