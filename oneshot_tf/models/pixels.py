@@ -1,4 +1,8 @@
-"""Cosine on raw pixels: the first row of Vinyals et al.'s tables. Nothing is learned."""
+"""Cosine on raw pixels: the first row of Vinyals et al.'s tables. Nothing is learned.
+
+Their figures on Omniglot are those of dark ink on bright paper (`--inverted`): the cosine is then of
+the paper, which all drawings share, and is worse than that of the ink.
+"""
 
 import dataclasses
 
@@ -16,6 +20,9 @@ class PixelsOptions(Options):
         "cosine",
         "similarity of two pictures; the paper's is cosine",
         choices=("cosine", "dot", "sqeuclidean", "l1"),
+    )
+    inverted: bool = option(
+        False, "the background is 1 and ink 0 (the paper does not say; its figures fit this)"
     )
     aggregate: str = option(
         "nearest",
@@ -37,6 +44,13 @@ class Pixels(FewShotLearner):
     @property
     def aggregate(self):
         return self.options.aggregate
+
+    def features(self, images):
+        return super().features(1.0 - images if self.options.inverted else images)
+
+    def _embed_flat(self, layer, images, training, marks, learned):
+        images = 1.0 - images if self.options.inverted else images
+        return super()._embed_flat(layer, images, training, marks, learned)
 
     def speakers(self, episode, training):
         return None
