@@ -233,7 +233,7 @@ def measure(learner, config, sample, episodes):
 
 
 def load(workdir, checkpoint=None, **changed):
-    """A trained model of a workdir.
+    """A trained model of a workdir, computing in float32 whatever precision it was trained in.
 
     Args:
       workdir: the run's folder.
@@ -247,8 +247,12 @@ def load(workdir, checkpoint=None, **changed):
     unknown = set(changed) - {field.name for field in dataclasses.fields(config.options)}
     if unknown:
         raise UserError(f"{config.model} has no option --{sorted(unknown)[0]}; leave it out")
-    changed = dataclasses.replace(config.options, **changed)
-    learner = make_learner(dataclasses.replace(config, options=changed))
+    tested = dataclasses.replace(
+        config,
+        options=dataclasses.replace(config.options, **changed),
+        train=dataclasses.replace(config.train, precision="float32"),
+    )
+    learner = make_learner(tested)
     which = checkpoint or ("last" if config.train.train_on_validation else "best")
     updates, seconds = restore_weights(learner, workdir, which)
     trained = {

@@ -179,7 +179,9 @@ class TrainOptions(Options):
         1, "devices to train on; on a CPU, parts of the batch side by side", low=1
     )
     precision: str = option(
-        "float32", "float32 or mixed_bfloat16", choices=("float32", "mixed_bfloat16")
+        "float32",
+        "of training: float32 or mixed_bfloat16; tests and exports compute in float32",
+        choices=("float32", "mixed_bfloat16"),
     )
     deterministic: bool = option(False, "ask TensorFlow for deterministic operations (GPU)")
 

@@ -141,3 +141,13 @@ def test_an_export_answers_as_the_model_does_fine_tuned_or_not(trained, tmp_path
     card = (path / "model_card.md").read_text()
     assert ("3 steps of Adam" in card) == (steps == 3)
     assert json.loads((path / "export.json").read_text())["way"] is None
+
+
+def test_tests_and_exports_compute_in_float32(pictures, tmp_path):
+    from oneshot_tf import experiment
+
+    code, _, errors = train(pictures, tmp_path, "matching", "--precision=mixed_bfloat16")
+    assert code == 0, errors
+    learner, config, _ = experiment.load(tmp_path)
+    assert config.train.precision == "mixed_bfloat16"  # what the record says of its training
+    assert learner.precision == "float32" and learner.embedding.compute == "float32"
