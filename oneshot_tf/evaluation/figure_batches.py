@@ -29,7 +29,7 @@ def thin(metrics, config, points=POINTS):
       points: how many points to keep of each curve at most.
 
     Returns:
-      {"dataset", "way", "shot", "batch_size", "points": [{"episode", "loss", "accuracy"}],
+      {"dataset", "way", "shot", "way_from", "shot_from", "batch_size", "points": [{"episode", "loss", "accuracy"}],
       "validation": [{"episode", "accuracy"}]}.
     """
     lines = {
@@ -39,6 +39,7 @@ def thin(metrics, config, points=POINTS):
     return {
         "dataset": config["data"]["dataset"],
         **{name: config["train"][name] for name in ("way", "shot", "batch_size")},
+        **{name: config["train"].get(name) for name in ("way_from", "shot_from")},
         "points": thin_lines(lines["train"], ("loss", "accuracy"), points),
         "validation": thin_lines(lines["validation"], ("accuracy",), points),
     }
@@ -73,7 +74,10 @@ def _draw(dataset, configs):
         last = _line(axes, runs, "validation", ls="-", lw=1.8, markersize=3.5, **look)
         axes.plot([], [], label=_label(config, runs, last), **look)
         handles.append((-1.0 if last is None else last, axes.lines[-1]))
+    low = lowest([run for runs in configs.values() for run in runs])
     for way in {run["way"] for runs in configs.values() for run in runs}:
+        if 100.0 / way < low:
+            continue
         axes.axhline(100.0 / way, color="gray", lw=0.8, ls="--")
         words = {"fontsize": 8, "ha": "right", "va": "bottom", "color": "gray"}
         place = (0.995, 100.0 / way)
@@ -81,7 +85,7 @@ def _draw(dataset, configs):
     sizes = sorted({run["batch_size"] for runs in configs.values() for run in runs})
     axes.set_xlabel(f"updates (batches of {' or '.join(map(str, sizes))} episodes)")
     axes.set_ylabel("accuracy, %")
-    axes.set_ylim(0, 101)
+    axes.set_ylim(low, 100.5)
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter("{x:,.0f}")
@@ -92,10 +96,26 @@ def _draw(dataset, configs):
     return figure
 
 
+def lowest(runs):
+    """Where the accuracy axis begins: a little below all curves after their first twentieth."""
+    values = []
+    for run in runs:
+        for part in (run["points"], run["validation"]):
+            values += [p["accuracy"] for p in part if p["episode"] >= part[-1]["episode"] / 20]
+    return max(0, 5 * int(min(values, default=0) // 5) - 5)
+
+
 def _label(config, runs, last):
     seeds = f", {len(runs)} seeds" if len(runs) > 1 else ""
     end = "nothing validated" if last is None else f"{last:.1f} % at the end"
-    return f"{config}\n{runs[0]['way']}-way {runs[0]['shot']}-shot{seeds}; {end}"
+    sizes = [_span(runs[0], name) for name in ("way", "shot")]
+    return f"{config}\n{sizes[0]}-way {sizes[1]}-shot{seeds}; {end}"
+
+
+def _span(run, name):
+    """ "1 to 5" where it was drawn for every batch."""
+    low = run.get(f"{name}_from")
+    return f"{run[name]}" if low in (None, run[name]) else f"{low} to {run[name]}"
 
 
 def _line(axes, runs, part, color, **look):

@@ -34,6 +34,8 @@ def test_thinning_keeps_means_and_last_episodes():
         "dataset": "omniglot",
         "way": 5,
         "shot": 1,
+        "way_from": None,
+        "shot_from": None,
         "batch_size": 8,
     }
     assert [p["episode"] for p in curve["points"]] == [160, 320, 480, 640, 800]
@@ -94,3 +96,16 @@ def test_a_run_without_validation_is_drawn_as_well(dataset):
     curve = {**make_curve(), "validation": [], "dataset": dataset}
     (figure,) = (f for n, f in figure_batches.draw({"a": [curve]}).items() if dataset in n)
     assert "nothing validated" in figure.legends[0].get_texts()[0].get_text()
+
+
+def test_the_axis_begins_a_little_below_the_curves():
+    """The first steps, which are far below, do not count."""
+    points = [
+        {"episode": 1, "accuracy": 20.0},
+        *({"episode": e, "accuracy": 91.0 + e / 100} for e in range(50, 500, 50)),
+    ]
+    assert figure_batches.lowest([{"points": points, "validation": []}]) == 85
+    assert (
+        figure_batches.lowest([{"points": points, "validation": [{"episode": 9, "accuracy": 3.0}]}])
+        == 0
+    )
