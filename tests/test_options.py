@@ -95,12 +95,14 @@ def test_a_name_means_the_same_type_everywhere():
 @pytest.mark.parametrize("name", models.MODELS)
 def test_a_config_survives_json(name):
     cls = models.find(name).Options
+    # another value than the default of every option that is a number
+    changed = {f.name: f.default + 1 for f in dataclasses.fields(cls) if type(f.default) is int}
     config = RunConfig(
         name="test",
         model=name,
         data=DataOptions(dataset="glyphs", max_shift=3, split_seed=5),
         train=TrainOptions(seed=4, learning_rate=2e-3, deterministic=True),
-        options=cls(hidden_size=17),
+        options=cls(**changed),
     )
     fields = json.loads(json.dumps(config.to_json()))
     assert RunConfig.from_json(fields, cls) == config

@@ -5,7 +5,6 @@ import dataclasses
 import json
 import sys
 
-from oneshot_tf import models
 from oneshot_tf.data import DATASET_DEFAULTS
 
 CITATIONS = {
@@ -81,7 +80,7 @@ def text(learner, config, fields, record=None, paper=None):
     """
     parts = [
         _head(learner, config),
-        _data(config, fields),
+        _data(learner, config, fields),
         _settings(learner, config, paper),
         _accuracy(record),
         _signatures(learner, fields["signatures"]),
@@ -106,7 +105,7 @@ def _head(learner, config):
 - {weights:,} weights; pictures of {_image(learner)} (height, width, channels)."""
 
 
-def _data(config, fields):
+def _data(learner, config, fields):
     split, trained = fields["split"], fields["trained"]
     train, validation, test = split["classes"]
     both = " The validation classes were trained on as well." * config.train.train_on_validation
@@ -115,14 +114,14 @@ def _data(config, fields):
 - Trained on {config.data.dataset}, split `{split["name"]}`: {train} classes to train, {validation} to \
 validate, {test} to test; SHA-256 `{split["sha256"]}`.{both}
 - Pictures: SHA-256 `{fields["pictures_sha256"]}`.
-- {_training(config, trained)}; checkpoint `{trained["checkpoint"]}`.
+- {_training(learner, config, trained)}; checkpoint `{trained["checkpoint"]}`.
 - Licence of the data: {_licence(config)}."""
 
 
-def _training(config, trained):
+def _training(learner, config, trained):
     """What it was trained on, in words."""
     train = config.train
-    if models.find(config.model).episode == "labelled":
+    if learner.episode == "labelled":
         return f"{trained['episodes']:,} single pictures, a softmax over all training classes"
     way, shot = (
         f"{low} to {high}" if low not in (None, high) else f"{high}"
