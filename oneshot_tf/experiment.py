@@ -182,11 +182,15 @@ def make_hooks(learner, config, held_out, draw, workdir):
         print(f"Nothing validates: {classes} validation classes, way {config.train.way}")
         return loop.Hooks()
     population = test_population(config, held_out)
-    sample = make_sampler(learner, config, population, "validation", protocols.BATCH, 0)
+    batch = protocols.BATCH
+    if learner.episode != "sequence":
+        way, shot = validation_setting(config.train, classes)
+        batch = protocols.fitting_batch(way * (shot + config.train.queries))
+    sample = make_sampler(learner, config, population, "validation", batch, 0)
     embedded = pictures_to_embed(learner, config, held_out) if draw else None
 
     def validate():
-        found = measure(learner, config, sample, config.train.validation_episodes)
+        found = measure(learner, config, sample, config.train.validation_episodes, batch)
         means = [value["mean"] for value in found.values()]
         # the first presentation is a guess: it does not choose a checkpoint
         score = sum(means[1:]) / len(means[1:]) if len(means) > 1 else means[0]
@@ -225,11 +229,11 @@ def shrink(dataset, config):
     return load_pictures(config.data).select(dataset.class_names)
 
 
-def measure(learner, config, sample, episodes):
+def measure(learner, config, sample, episodes, batch):
     """Accuracies of one protocol run on the model's own kind of episode."""
     if learner.episode == "sequence":
         return protocols.sequence(learner, sample, episodes, config.train.shot)
-    return {"queries": protocols.few_shot(learner, sample, episodes)}
+    return {"queries": protocols.few_shot(learner, sample, episodes, batch)}
 
 
 def load(workdir, checkpoint=None, **changed):
