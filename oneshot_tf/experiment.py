@@ -27,6 +27,7 @@ def make_config(parsed, name=None):
     model = models.find(parsed.get("model"))
     named = parsed.options(DataOptions, model.defaults).dataset
     chosen = parsed.options(DataOptions, {**model.defaults, **data.DATASET_DEFAULTS.get(named, {})})
+    check_spans(parsed.options(TrainOptions, model.defaults), model)
     return RunConfig(
         name=name or f"{parsed.get('model')}_{chosen.dataset}",
         model=parsed.get("model"),
@@ -34,6 +35,18 @@ def make_config(parsed, name=None):
         train=parsed.options(TrainOptions, model.defaults),
         options=parsed.options(model.Options),
     )
+
+
+def check_spans(train, model):
+    """Refuses a way or a shot that is drawn from nothing, or for a model that cannot take it."""
+    for name in ("way", "shot"):
+        low, high = getattr(train, f"{name}_from"), getattr(train, name)
+        if low is not None and low > high:
+            raise UserError(f"--{name} must be low:high. Received: {low}:{high}")
+        if low is not None and model.episode == "sequence":
+            raise UserError(
+                f"--{name} must be one number: sequences all have one length. Received: {low}:{high}"
+            )
 
 
 def load_pictures(options, *, vary=False):
@@ -72,9 +85,14 @@ def with_data(config):
 
 def with_classes(config, split):
     """The config of a classifier over all training classes, with their number."""
-    if getattr(config.options, "train_classes", 0) is not None:
+    if not hasattr(config.options, "train_classes"):
         return config
     count = len(training_classes(config, split)) * (4 if config.data.rotations else 1)
+    if config.options.train_classes not in (None, count):
+        raise UserError(
+            f"--train_classes must be {count}, the training classes that there are; leave it out. "
+            f"Received: {config.options.train_classes}"
+        )
     return dataclasses.replace(
         config, options=dataclasses.replace(config.options, train_classes=count)
     )
@@ -150,10 +168,11 @@ def train(config, workdir, draw=None):
     """
     strategy = runtime.setup(config.train)
     config, dataset, split = with_data(config)
-    workdirs.prepare(workdir, config, dataset, split)
-    write_hparams(workdir, config)
+    # what cannot be trained is refused before its folder is made
     learner, sample = make_training(config, dataset, split, strategy)
     hooks = make_hooks(learner, config, dataset.select(split.validation), draw, workdir)
+    workdirs.prepare(workdir, config, dataset, split)
+    write_hparams(workdir, config)
     loop.train(learner, sample, config.train, workdir, strategy, hooks)
     return learner
 
@@ -248,6 +267,8 @@ def load(workdir, checkpoint=None, **changed):
       (learner, `RunConfig`, {"episodes", "seconds", "checkpoint"}).
     """
     config = workdirs.read_config(workdir)
+    if changed.get("orders", 1) > 1 and not getattr(config.options, "fce", True):
+        raise UserError("--orders needs a run with --fce; without, no order matters")
     unknown = set(changed) - {field.name for field in dataclasses.fields(config.options)}
     if unknown:
         raise UserError(f"{config.model} has no option --{sorted(unknown)[0]}; leave it out")

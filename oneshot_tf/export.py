@@ -146,6 +146,10 @@ def find_record(workdir, path, config, trained, finetune=None):
     def fits(record):
         same = record.get("config") == config.name and record.get("seed") == config.train.seed
         same = same and record["protocol"].get("finetune") == finetune
+        same = same and all(
+            record["protocol"].get(name, usual) == getattr(config.options, name, usual)
+            for name, usual in (("bn", "running"), ("orders", 1))
+        )
         return same and all(
             record["train"].get(k) == trained[k] for k in ("episodes", "checkpoint")
         )
@@ -169,10 +173,14 @@ def find_record(workdir, path, config, trained, finetune=None):
 def paper_config(config):
     """The `RunConfig` of the flag file with the paper's text for this model, or None."""
     files = sorted(CONFIGS.glob(f"{config.model}_*_paper.flags"))
-    nearest = [f for f in files if config.name.startswith(f.stem.removesuffix("_paper"))]
-    if not files:
+    name = config.name.replace("glyphs", "omniglot")  # they stand in for it
+    stems = {f: f.stem.removesuffix("_paper") for f in files}
+    fitting = [f for f, stem in stems.items() if name.startswith(stem)]
+    # of a name without the number of its experiment, the first
+    first = [f for f, stem in stems.items() if stem.rstrip("_12") == name]
+    if not fitting and not first:
         return None
-    chosen = nearest[-1] if nearest else files[0]
+    chosen = fitting[-1] if fitting else first[0]
     words = ["export", f"--flagfile={chosen}"]
     return experiment.make_config(
         flags.parse(words, {}, [TrainOptions, DataOptions], model_options), chosen.stem

@@ -84,7 +84,7 @@ def parse(argv, own, groups, models=None, defaults=None):
     for name in {f.name for cls in groups for f in dataclasses.fields(cls) if spans(f)} & set(
         given
     ):
-        given |= read_span(name, given[name])
+        given = {**read_span(name, given[name]), **{k: v for k, v in given.items() if k != name}}
     if values["help"].value:
         model = given.get("model")
         own_defaults = defaults(model) if defaults and model in classes else {}

@@ -8,9 +8,11 @@ import tensorflow as tf
 from oneshot_tf import experiment
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import figures, protocols, records
+from oneshot_tf.evaluation import figures, protocols, records, tables
+from oneshot_tf.files import read_json
 from oneshot_tf.sampling import few_shot, sequence, source
 
+MOST_NUMBERS = 5 * 10**7  # of all differences of features of an answer's pairs of pictures
 SETTINGS = ((5, 1), (5, 5), (20, 1), (20, 5))  # way and shot of the usual tables
 
 
@@ -51,6 +53,7 @@ def evaluate(parsed, options):
     print(table(record))
     own_kind = "sequence" if learner.episode == "sequence" else "few_shot"
     for path in record_paths(parsed, record, own_kind):
+        check_place(path, record)
         records.write(path, record)
         print(f"record: {path}")
     if parsed.get("figures"):
@@ -101,7 +104,7 @@ def measure_sequence(learner, config, population, parsed, options):
 
 def measure_few_shot(learner, config, population, parsed, options):
     """Accuracy on queries, for one way and shot or the usual four (as far as the model goes)."""
-    settings = settings_of(learner, config, parsed)
+    settings = settings_of(learner, config, parsed, population)
     logits_of, described = protocols.finetuning(
         learner, options.finetune_steps, options.finetune_rate, options.finetune_match
     )
@@ -112,7 +115,10 @@ def measure_few_shot(learner, config, population, parsed, options):
     accuracy = {}
     for way, shot in settings:
         pictures = way * (shot + options.eval_queries)
-        batch = protocols.BATCH if once else protocols.fitting_batch(pictures)
+        batch = protocols.fitting_batch(pictures)
+        if once:
+            pairs = way * options.eval_queries * way * shot * population.features.shape[1]
+            batch = max(1, min(protocols.BATCH, MOST_NUMBERS // pairs))
         sample = few_shot_sampler(population, way, shot, options, batch)
         found = protocols.few_shot(learner, sample, options.eval_episodes, batch, logits_of)
         accuracy[f"{way}w{shot}s"] = found
@@ -121,12 +127,15 @@ def measure_few_shot(learner, config, population, parsed, options):
     return protocol | described, accuracy
 
 
-def settings_of(learner, config, parsed):
-    """[(way, shot)] of the few-shot protocol."""
+def settings_of(learner, config, parsed, population):
+    """[(way, shot)] of the few-shot protocol: the usual ones as far as model and data go."""
     way, shot = parsed.get("way"), parsed.get("shot")
     settings = [s for s in SETTINGS if (way in (None, s[0])) and (shot in (None, s[1]))] or [
         (way or config.train.way, shot or 1)
     ]
+    if way is None:
+        there = population.people.num_classes
+        settings = [s for s in settings if s[0] <= there] or [(there, shot or 1)]
     if learner.episode == "sequence":
         settings = [s for s in settings if s[0] <= config.train.way]
         if not settings:
@@ -170,9 +179,26 @@ def first_episode(learner, config, population, parsed, options):
             shot = parsed.get("shot") or shot
         sample = sequence_sampler(learner, config, population, shot, options, batch=1)
     else:
-        way, shot = settings_of(learner, config, parsed)[0]
+        way, shot = settings_of(learner, config, parsed, population)[0]
         sample = few_shot_sampler(population, way, shot, options, batch=1)
     return sample(tf.constant(0, tf.int64))
+
+
+def check_place(path, record):
+    """Refuses to write the record of one test over that of another.
+
+    Raises:
+      UserError: `path` has a record of another protocol.
+    """
+    if not path.is_file():
+        return
+    before = read_json(path).get("protocol", {})
+    differing = [n for n in tables.PROTOCOL if before.get(n) != record["protocol"].get(n)]
+    if differing:
+        raise UserError(
+            f"{path} has the record of another test ({', '.join(differing)} differ); move it, or name "
+            "another --results"
+        )
 
 
 def record_paths(parsed, record, own_kind):
@@ -189,6 +215,8 @@ def record_paths(parsed, record, own_kind):
         name += f"-{record['protocol']['orders']}_orders"
     if records.tuned(record["protocol"]):
         name += f"-{records.tuned(record['protocol'])}"
+    if parsed.get("way") or parsed.get("shot"):
+        name += f"-{'_'.join(record['accuracy'])}" if kind == "few_shot" else ""
     if record["protocol"]["part"] != "test":
         name += "-validation"
     paths = [pathlib.Path(parsed.get("workdir")) / "evaluation" / f"{name}.json"]

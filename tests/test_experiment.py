@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from oneshot_tf import commands, experiment, flags
 from oneshot_tf.data import splits
+from oneshot_tf.errors import UserError
 from oneshot_tf.options import DataOptions, TrainOptions
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -38,6 +39,9 @@ def config_of(*words):
         (["--dataset=mini_imagenet"], {"image_size": 84, "channels": 3, "random_crop": 8}),
         (["--dataset=tiny_imagenet"], {"image_size": 64, "channels": 3, "random_crop": 4}),
         (["--dataset=tiny_imagenet"], {"flip": True, "rotations": False, "colour_jitter": 0.0}),
+        (["--model=matching"], {"rotations": True, "test_rotations": True}),
+        (["--model=matching", "--dataset=tiny_imagenet"], {"test_rotations": False}),
+        (["--model=matching", "--dataset=folder"], {"rotations": True, "test_rotations": False}),
         (["--dataset=tiny_imagenet", "--image_size=32"], {"image_size": 32, "channels": 3}),
         (["--dataset=tiny_imagenet", "--noflip", "--random_crop=0"], {"flip": False}),
     ],
@@ -54,10 +58,11 @@ def test_a_classifier_counts_its_classes(make_dataset):
         ([], 4 * train),
         (["--norotations"], train),
         (["--train_on_validation"], 4 * (train + validation)),
-        (["--train_classes=77"], 77),
     ):
         config = config_of("--model=classifier", *words)
         assert experiment.with_classes(config, split).options.train_classes == expected
+    with pytest.raises(UserError, match=f"--train_classes must be {4 * train}.*Received: 77"):
+        experiment.with_classes(config_of("--model=classifier", "--train_classes=77"), split)
     other = config_of()
     assert experiment.with_classes(other, split) is other
 
@@ -72,6 +77,11 @@ def test_a_classifier_counts_its_classes(make_dataset):
 )
 def test_validation_has_the_most_ways_and_the_fewest_shots(words, classes, expected):
     assert experiment.validation_setting(config_of(*words).train, classes) == expected
+
+
+def test_sequences_have_one_length():
+    with pytest.raises(UserError, match="--shot must be one number.*Received: 1:5"):
+        config_of("--shot=1:5")
 
 
 @pytest.mark.parametrize("model", ["matching", "classifier"])

@@ -72,7 +72,7 @@ def test_records_say_how_they_were_made(trained, tmp_path, match):
     (path,) = tmp_path.glob("*.json")
     protocol = json.loads(path.read_text())["protocol"]
     suffix = {None: "-seed0", "own": "-finetuned", "softmax": "-softmax"}[match]
-    assert path.stem.endswith(suffix)
+    assert path.stem.endswith(f"{suffix}-2w1s")
     expected = None if match is None else {"steps": 2, "rate": 1e-3, "match": match}
     assert protocol.get("finetune") == expected and protocol["bn"] == "running"
 
@@ -82,17 +82,57 @@ def test_options_of_the_test_alone_are_in_the_record(trained, tmp_path):
     code, _, errors = run(commands.evaluate, *words, "--bn=batch")
     assert code == 0, errors
     (path,) = tmp_path.glob("*.json")
-    assert path.stem.endswith("-bn_batch")
+    assert path.stem.endswith("-bn_batch-2w1s")
     assert json.loads(path.read_text())["protocol"]["bn"] == "batch"
     code, _, errors = run(commands.evaluate, *words, "--bn=none")
     assert code == 1 and "--bn must be one of" in one_line(errors)
     code, _, errors = run(commands.evaluate, *words, "--orders=4")
-    if "classifier" in str(trained):
-        assert code == 1 and "classifier has no option --orders" in one_line(errors)
-    else:
-        assert (
-            code == 0 and (tmp_path / f"{path.stem.replace('bn_batch', '4_orders')}.json").is_file()
-        )
+    expected = (
+        "has no option --orders" if "classifier" in str(trained) else "needs a run with --fce"
+    )
+    assert code == 1 and expected in one_line(errors)
+
+
+def test_orders_are_in_the_record(pictures, tmp_path):
+    code, _, errors = train(pictures, tmp_path / "run", "matching", "--fce")
+    assert code == 0, errors
+    words = [f"--workdir={tmp_path / 'run'}", f"--results={tmp_path}", *TEST, "--orders=3"]
+    code, _, errors = run(commands.evaluate, *words)
+    assert code == 0, errors
+    (path,) = tmp_path.glob("*.json")
+    assert "-3_orders" in path.stem and json.loads(path.read_text())["protocol"]["orders"] == 3
+
+
+def test_the_record_of_another_test_is_not_overwritten(trained, tmp_path):
+    words = [f"--workdir={trained}", f"--results={tmp_path}", *TEST]
+    assert run(commands.evaluate, *words)[0] == 0
+    (path,) = tmp_path.glob("*.json")
+    before = path.read_text()
+    assert run(commands.evaluate, *words)[0] == 0  # the same test again
+    code, _, errors = run(commands.evaluate, *words, "--eval_queries=3")
+    assert code == 1 and "of another test (queries differ)" in one_line(errors)
+    assert json.loads(path.read_text())["protocol"] == json.loads(before)["protocol"]
+
+
+def test_the_usual_settings_go_as_far_as_the_classes(trained):
+    """Four test classes: 4 ways, not 5 or 20."""
+    words = [f"--workdir={trained}", "--eval_queries=1", "--eval_episodes=20", "--shot=1"]
+    code, output, errors = run(commands.evaluate, *words)
+    assert code == 0 and "4w1s" in output and "5w1s" not in output, errors
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--blocks=4", "--image_size=8"], "--blocks=4 halves a picture to nothing"),
+        (["--way_from=9"], "--way must be low:high. Received: 9:3"),
+        (["--bn=support", "--noshared"], "--bn=support needs --shared"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_line_and_makes_no_folder(pictures, tmp_path, words, said):
+    code, _, errors = train(pictures, tmp_path / "run", "matching", *words)
+    assert code == 1 and said in one_line(errors)
+    assert not (tmp_path / "run").exists()
 
 
 def test_sequences_are_not_asked_of_it(trained):

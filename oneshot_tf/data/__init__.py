@@ -17,8 +17,9 @@ DATASETS = {
     "tiny_imagenet": "oneshot_tf.data.tiny_imagenet:load",
 }
 # what holds for a data set where nothing is said, whatever the model's own defaults are
-_COLOUR = {"channels": 3, "rotations": False, "flip": True}
+_COLOUR = {"channels": 3, "rotations": False, "test_rotations": False, "flip": True}
 DATASET_DEFAULTS = {
+    "folder": {"test_rotations": False},
     "mini_imagenet": {**_COLOUR, "image_size": 84, "random_crop": 8},
     "tiny_imagenet": {**_COLOUR, "image_size": 64, "random_crop": 4},
 }

@@ -93,7 +93,7 @@ def rows(groups, keys):
     lines = []
     for members in groups:
         first = members[0]
-        name = f"`{first['config']}`{_note(first['protocol'])}"
+        name = f"`{first['config']}`{note(first['protocol'])}"
         ours = [cell(members, key) for key in keys]
         lines.append([name, first["dataset"], str(len(members)), episodes(members), *ours])
         if first["paper"] and any(key in first["paper"] for key in keys):
@@ -104,7 +104,7 @@ def rows(groups, keys):
     return lines
 
 
-def _note(protocol):
+def note(protocol):
     """What is uncommon about a test, in words."""
     notes = [
         words

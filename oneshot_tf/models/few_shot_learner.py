@@ -8,6 +8,7 @@ import dataclasses
 import tensorflow as tf
 
 from oneshot_tf.episodes import FewShotEpisode
+from oneshot_tf.errors import UserError
 from oneshot_tf.layers.conv4 import Conv4
 from oneshot_tf.models.base import Learner
 from oneshot_tf.ops import descent, losses, matching
@@ -54,6 +55,11 @@ class FewShotLearner(Learner):
 
     def __init__(self, options, **kwargs):
         super().__init__(options, **kwargs)
+        if self.image_shape[0] >> getattr(options, "blocks", 0) == 0:
+            raise UserError(
+                f"--blocks={options.blocks} halves a picture to nothing; it needs --image_size="
+                f"{2**options.blocks} or more. Received: {self.image_shape[0]}"
+            )
         self.embedding = self.make_embedding(options)
         self.support_embedding = self.embedding  # a model may give the support one of its own
         self.width = self.embedding(tf.zeros([1, *self.image_shape])).shape[-1]

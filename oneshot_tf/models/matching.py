@@ -12,6 +12,7 @@ import math
 import tensorflow as tf
 import tf_keras as keras
 
+from oneshot_tf.errors import UserError
 from oneshot_tf.layers.context import QueryContext, SupportContext
 from oneshot_tf.models.few_shot_learner import EmbeddingOptions, FewShotLearner
 from oneshot_tf.ops import matching
@@ -60,6 +61,10 @@ class Matching(FewShotLearner):
 
     def build_weights(self):
         options = self.options
+        if options.bn == "support" and not options.shared:
+            raise UserError(
+                "--bn=support needs --shared: no support picture passes through the queries' network"
+            )
         if not options.shared:
             self.support_embedding = self.make_embedding(options)
             self.support_embedding(tf.zeros([1, *self.image_shape]))

@@ -90,6 +90,7 @@ class MMNet(FewShotLearner):
     """A memory between support and queries."""
 
     Options = MMNetOptions
+    finetune_matches = ()  # its filters follow the support as it is
     defaults = {**FewShotLearner.defaults, "way": 20, "way_from": 5, "batch_size": 4}
 
     def make_embedding(self, options):

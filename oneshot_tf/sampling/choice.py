@@ -71,7 +71,7 @@ def check(dataset, people, way, per_class):
         raise UserError(
             f"An episode needs {per_class} pictures a class. Class "
             f"{dataset.class_names[smallest]!r} of {dataset.name} has "
-            f"{dataset.class_sizes[smallest]}; add pictures or lower --shot"
+            f"{dataset.class_sizes[smallest]}; add pictures, or lower --shot or --queries (eval.py: --eval_queries)"
         )
 
 

@@ -6,6 +6,7 @@ import json
 import sys
 
 from oneshot_tf.data import DATASET_DEFAULTS
+from oneshot_tf.evaluation import tables
 
 CITATIONS = {
     "flmn": 'Mureja, Park and Yoo, "Meta-Learning via Feature-Label Memory Network", 2017',
@@ -182,7 +183,7 @@ def _accuracy(record):
     return f"""## Accuracy
 
 In percent, on {record["dataset"]}, {protocol.get("part", "test")} classes: {protocol["episodes"]} episodes, \
-protocol `{protocol["kind"]}`, seed {protocol["seed"]}; the whole record is `record.json`.
+protocol `{protocol["kind"]}`{tables.note(protocol)}, seed {protocol["seed"]}; the whole record is `record.json`.
 
 | {kind} | mean | 95 % interval, +- | paper |
 |---|---|---|---|

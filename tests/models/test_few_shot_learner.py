@@ -45,7 +45,9 @@ def test_which_pictures_make_the_statistics(make_learner, episode, shared):
     repadded = episode._replace(support=padding)
     for mode, changes in (("running", False), ("support", False), ("batch", True)):
         if mode == "support" and not shared:
-            continue  # two networks: nothing of the query's own is in the support
+            with pytest.raises(UserError, match="--bn=support needs --shared"):
+                make_learner("matching", bn=mode, shared=shared)
+            continue
         learner = trained_a_little(make_learner("matching", bn=mode, shared=shared))
         before = learner(episode)[:, 0]
         assert (np.abs(learner(others)[:, 0] - before).max() > 1e-3) == changes, mode
