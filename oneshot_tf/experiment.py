@@ -27,12 +27,13 @@ def make_config(parsed, name=None):
     model = models.find(parsed.get("model"))
     named = parsed.options(DataOptions, model.defaults).dataset
     chosen = parsed.options(DataOptions, {**model.defaults, **data.DATASET_DEFAULTS.get(named, {})})
-    check_spans(parsed.options(TrainOptions, model.defaults), model)
+    train = parsed.options(TrainOptions, model.defaults)
+    check_spans(train, model)
     return RunConfig(
         name=name or f"{parsed.get('model')}_{chosen.dataset}",
         model=parsed.get("model"),
         data=chosen,
-        train=parsed.options(TrainOptions, model.defaults),
+        train=train,
         options=parsed.options(model.Options),
     )
 

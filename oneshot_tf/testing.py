@@ -34,7 +34,8 @@ def evaluate(parsed, options):
     dataset, split = test_classes(config, parsed, options.part)
     given = {"data": data_options(config, parsed)}
     population = experiment.test_population(dataclasses.replace(config, **given), dataset)
-    kind = options.protocol or ("sequence" if learner.episode == "sequence" else "few_shot")
+    own_kind = "sequence" if learner.episode == "sequence" else "few_shot"
+    kind = options.protocol or own_kind
     measure = measure_sequence if kind == "sequence" else measure_few_shot
     protocol, accuracy = measure(learner, config, population, parsed, options)
     protocol = {
@@ -51,7 +52,6 @@ def evaluate(parsed, options):
         protocol["orders"] = learner.options.orders
     record = records.make(config, dataset.name, split, protocol, accuracy, learner, trained)
     print(table(record))
-    own_kind = "sequence" if learner.episode == "sequence" else "few_shot"
     for path in record_paths(parsed, record, own_kind):
         check_place(path, record)
         records.write(path, record)

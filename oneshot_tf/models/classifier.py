@@ -12,8 +12,7 @@ from oneshot_tf.episodes import FewShotEpisode
 from oneshot_tf.models.few_shot_learner import (
     EmbeddingOptions,
     FewShotLearner,
-    way_of,
-    with_gaps,
+    aggregate_option,
 )
 from oneshot_tf.ops import descent, losses, matching
 from oneshot_tf.options import option
@@ -29,11 +28,7 @@ class ClassifierOptions(EmbeddingOptions):
         choices=("linear", "cosine"),
     )
     head_scale: float = option(20.0, "factor of the cosines of the head `cosine`", low=0.001)
-    aggregate: str = option(
-        "nearest",
-        "which support pictures speak for a class: the nearest (the paper), all by sum or by mean",
-        choices=matching.AGGREGATES,
-    )
+    aggregate: str = aggregate_option()
     train_classes: int | None = option(
         None, "classes of the softmax (default: counted from the training data)", low=2
     )
@@ -54,10 +49,6 @@ class Classifier(FewShotLearner):
         self.class_weights = self.add_weight("class_weights", shape)
         if self.options.head == "linear":
             self.class_bias = self.add_weight("class_bias", shape[1:], initializer="zeros")
-
-    @property
-    def aggregate(self):
-        return self.options.aggregate
 
     def class_logits(self, features):
         """Logits of the training classes, [n, D] -> [n, training classes]."""
@@ -85,30 +76,27 @@ class Classifier(FewShotLearner):
           match: "own" compares the tuned features by cosine, "softmax" answers with the new
             softmax; two rows of Vinyals et al.'s tables.
         """
-        start = [v for v in tf.nest.flatten(self.learned_weights()) if v is not None]
 
         def tuned_answer(parts):
             one = FewShotEpisode(*(part[None] for part in parts))
-            head = tf.zeros([self.width + 1, way_of(one.support_labels)])
+            head = tf.zeros([self.width + 1, matching.way_of(one.support_labels)])
             *tuned, head = descent.adam(
-                lambda values: self._support_loss(one, values), [*start, head], steps, rate
+                lambda values: self._support_loss(one, values),
+                [*self.flat_weights(), head],
+                steps,
+                rate,
             )
-            support, query = self._embed_with(one, tuned)
+            support, query = self.embed_episode(one, False, self.pack(tuned))
             if match == "softmax":
                 return tf.nn.log_softmax(_linear(query[0], head))
             return self.answer(support, one.support_labels, query)[0]
 
         return self._map_episodes(tuned_answer, episode)
 
-    def _embed_with(self, one, values):
-        learned = self.learned_weights()
-        packed = tf.nest.pack_sequence_as(learned, with_gaps(learned, values))
-        return self.embed_episode(one, False, packed)
-
     def _support_loss(self, one, values):
         """Cross-entropy of the new softmax on the support."""
         *values, head = values
-        support, _ = self._embed_with(one, values)
+        support, _ = self.embed_episode(one, False, self.pack(values))
         return losses.cross_entropy(_linear(support[0], head)[None], one.support_labels)
 
     def similarities(self, support, labels, query, training=False):

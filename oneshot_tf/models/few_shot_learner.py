@@ -4,8 +4,10 @@ Dimensions: B episodes, S support pictures, Q queries, D features, K classes.
 """
 
 import dataclasses
+import math
 
 import tensorflow as tf
+import tf_keras as keras
 
 from oneshot_tf.episodes import FewShotEpisode
 from oneshot_tf.errors import UserError
@@ -31,13 +33,21 @@ class EmbeddingOptions(Options):
     )
 
 
+def aggregate_option():
+    """The option `aggregate`, alike in all baselines that look for the nearest picture."""
+    return option(
+        "nearest",
+        "which support pictures speak for a class: the nearest (the paper), all by sum or by mean",
+        choices=matching.AGGREGATES,
+    )
+
+
 class FewShotLearner(Learner):
     """An embedding of pictures; a query's class is found by comparing embeddings."""
 
     Options = EmbeddingOptions
     episode = "few_shot"
     finetune_matches = ("own",)
-    aggregate = "sum"  # how a class's pictures speak for it, see `class_log_probabilities`
     # One model for all four usual settings. More ways than in the test: with as many pictures seen,
     # 60 ways and 5 shots gave 98.9/99.7/95.5/98.7 % on validation classes of Omniglot, 5 to 20 ways
     # and 1 to 5 shots 98.5/99.6/94.3/98.4
@@ -79,6 +89,22 @@ class FewShotLearner(Learner):
     def build_weights(self):
         """Makes the weights behind the embedding."""
 
+    def add_scale(self):
+        """Makes the factor of the similarity, for models with `scale` and `learn_scale`."""
+        if self.options.learn_scale:
+            start = keras.initializers.Constant(math.log(self.options.scale))
+            self.log_scale = self.add_weight("log_scale", [], initializer=start)
+
+    @property
+    def scale(self):
+        """The factor of the similarity, a scalar above zero."""
+        return tf.exp(self.log_scale) if self.options.learn_scale else self.options.scale
+
+    @property
+    def aggregate(self):
+        """How a class's pictures speak for it, see `class_log_probabilities`."""
+        return getattr(self.options, "aggregate", "sum")
+
     def similarities(self, support, labels, query, training=False):
         """Logits of each query's attention on each support picture.
 
@@ -96,7 +122,8 @@ class FewShotLearner(Learner):
     def answer(self, support, labels, query, training=False):
         """Log-probabilities of the classes, [B, Q, K], from embeddings as in `similarities`."""
         scores = self.similarities(support, labels, query, training)
-        return matching.class_log_probabilities(scores, labels, way_of(labels), self.aggregate)
+        way = matching.way_of(labels)
+        return matching.class_log_probabilities(scores, labels, way, self.aggregate)
 
     def call(self, episode, training=False):
         support, query = self.embed_episode(episode, training)
@@ -141,6 +168,17 @@ class FewShotLearner(Learner):
             return self.embedding.learned
         return [self.support_embedding.learned, self.embedding.learned]
 
+    def flat_weights(self):
+        """The embedding's weights as a list."""
+        return [v for v in tf.nest.flatten(self.learned_weights()) if v is not None]
+
+    def pack(self, values):
+        """The structure of `learned_weights`, of a list as `flat_weights` gives it."""
+        own, left = self.learned_weights(), iter(values)
+        # a block without a bias has None in its place
+        leaves = [None if v is None else next(left) for v in tf.nest.flatten(own)]
+        return tf.nest.pack_sequence_as(own, leaves)
+
     def speakers(self, episode, training):
         """bool [B, S + Q]: whose statistics normalise an episode at test; None: running ones."""
         if training or self.options.bn == "running":
@@ -152,7 +190,7 @@ class FewShotLearner(Learner):
         support, query = self.embed_episode(episode, True)
         logits = self.answer(support, episode.support_labels, query, training=True)
         loss = self.episode_loss(support, query, logits, episode)
-        return loss, right_and_shown(self.predict_labels(logits), episode.query_labels)
+        return loss, losses.right_and_shown(self.predict_labels(logits), episode.query_labels)
 
     def episode_loss(self, support, query, logits, episode):
         """Minus the mean log-probability of the right classes, [MN] Eq. 2."""
@@ -186,22 +224,18 @@ class FewShotLearner(Learner):
 
     def _tune(self, one, steps, rate):
         """The embedding's weights after fine-tuning on the support of a batch of one episode."""
-        start = self.learned_weights()
         known = FewShotEpisode(one.support, one.support_labels, one.support, one.support_labels)
 
         def loss(values):
-            learned = tf.nest.pack_sequence_as(start, with_gaps(start, values))
-            support, query = self.embed_episode(known, False, learned)
+            support, query = self.embed_episode(known, False, self.pack(values))
             logits = self.answer(support, known.support_labels, query)
             return self.episode_loss(support, query, logits, known)
 
-        values = [v for v in tf.nest.flatten(start) if v is not None]
-        tuned = descent.adam(loss, values, steps, rate)
-        return tf.nest.pack_sequence_as(start, with_gaps(start, tuned))
+        return self.pack(descent.adam(loss, self.flat_weights(), steps, rate))
 
     def _map_episodes(self, answer, episode):
         """`answer` of each episode by itself, with all episodes' way: [B, Q, K]."""
-        way = way_of(episode.support_labels)
+        way = matching.way_of(episode.support_labels)
 
         def padded(parts):
             found = answer(parts)
@@ -264,21 +298,3 @@ class FewShotLearner(Learner):
     def flops_per_episode(self, steps):
         """Three times the convolutions' forward pass, of `steps` pictures."""
         return 3.0 * steps * self.embedding.flops()
-
-
-def with_gaps(structure, values):
-    """The flat values of a structure, None where it has None."""
-    values = iter(values)
-    return [None if leaf is None else next(values) for leaf in tf.nest.flatten(structure)]
-
-
-def way_of(labels):
-    """How many classes the labels [B, S] speak of, a scalar tensor."""
-    return tf.reduce_max(labels) + 1
-
-
-def right_and_shown(answers, labels):
-    """{"right": [1], "shown": [1]} of answers and labels [B, Q]; padding (-1) does not count."""
-    there = tf.cast(labels >= 0, tf.float32)
-    right = tf.cast(answers == labels, tf.float32) * there
-    return {"right": tf.reduce_sum(right)[None], "shown": tf.reduce_sum(there)[None]}

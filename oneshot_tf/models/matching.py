@@ -7,7 +7,6 @@ one 0.65 at most (0.41 on features that a last ReLU leaves non-negative), and th
 """
 
 import dataclasses
-import math
 
 import tensorflow as tf
 import tf_keras as keras
@@ -68,9 +67,7 @@ class Matching(FewShotLearner):
         if not options.shared:
             self.support_embedding = self.make_embedding(options)
             self.support_embedding(tf.zeros([1, *self.image_shape]))
-        if options.learn_scale:
-            start = keras.initializers.Constant(math.log(options.scale))
-            self.log_scale = self.add_weight("log_scale", [], initializer=start)
+        self.add_scale()
         width = self.width
         if options.fce:
             width = options.fce_width or self.width
@@ -85,11 +82,6 @@ class Matching(FewShotLearner):
             self.bilinear = self.add_weight(
                 "bilinear", [width, width], initializer=keras.initializers.Identity()
             )
-
-    @property
-    def scale(self):
-        """The factor of the similarity, a scalar above zero."""
-        return tf.exp(self.log_scale) if self.options.learn_scale else self.options.scale
 
     def similarities(self, support, labels, query, training=False):
         if self.options.fce:

@@ -6,7 +6,6 @@ Trained with way and shot drawn per batch, one model serves any (`--way=5:20 --s
 """
 
 import dataclasses
-import math
 
 import tensorflow as tf
 import tf_keras as keras
@@ -16,8 +15,6 @@ from oneshot_tf.layers.hypernetwork import ContextualLearner, PredictedConv
 from oneshot_tf.models.few_shot_learner import (
     EmbeddingOptions,
     FewShotLearner,
-    right_and_shown,
-    way_of,
 )
 from oneshot_tf.ops import key_value, losses, matching
 from oneshot_tf.options import option
@@ -128,9 +125,7 @@ class MMNet(FewShotLearner):
                 options.key_width, options.hidden_size, self.predicted.num_predicted, name="context"
             )
             self.contextual.build(None)
-        if options.learn_scale:
-            start = keras.initializers.Constant(math.log(options.scale))
-            self.log_scale = self.add_weight("log_scale", [], initializer=start)
+        self.add_scale()
 
     def _linear(self, inputs, outputs, name):
         layer = keras.layers.Dense(outputs, use_bias=False, name=name)
@@ -140,11 +135,6 @@ class MMNet(FewShotLearner):
     @property
     def aggregate(self):
         return "nearest" if self.options.vote == "nearest" else "sum"
-
-    @property
-    def scale(self):
-        """The factor of the similarity, a scalar above zero."""
-        return tf.exp(self.log_scale) if self.options.learn_scale else self.options.scale
 
     def similarities(self, support, labels, query, training=False):
         """P(y_n | x, S) of every query and support picture, Eq. 2: [B, Q, S].
@@ -185,14 +175,16 @@ class MMNet(FewShotLearner):
         support, query = self.embed_episode(episode, True)
         labels = episode.support_labels
         scores = self.similarities(support, labels, query, training=True)
-        way = way_of(labels)
+        way = matching.way_of(labels)
+        by_class = matching.class_log_probabilities(scores, labels, way)
         if self.options.loss_of == "sample":
             loss = matching.sample_loss(scores, labels, episode.query_labels)
         else:
-            logits = matching.class_log_probabilities(scores, labels, way)
-            loss = losses.cross_entropy(logits, episode.query_labels)
-        answers = matching.class_log_probabilities(scores, labels, way, self.aggregate)
-        return loss, right_and_shown(self.predict_labels(answers), episode.query_labels)
+            loss = losses.cross_entropy(by_class, episode.query_labels)
+        answers = by_class
+        if self.aggregate != "sum":
+            answers = matching.class_log_probabilities(scores, labels, way, self.aggregate)
+        return loss, losses.right_and_shown(self.predict_labels(answers), episode.query_labels)
 
     def embed(self, images):
         """z: what g gives before the memory is read, [N, Dz]."""

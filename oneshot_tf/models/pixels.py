@@ -7,7 +7,7 @@ the paper, which all drawings share, and is worse than that of the ink.
 import dataclasses
 
 from oneshot_tf.layers.encoder import FlatEncoder
-from oneshot_tf.models.few_shot_learner import FewShotLearner
+from oneshot_tf.models.few_shot_learner import FewShotLearner, aggregate_option
 from oneshot_tf.ops import matching
 from oneshot_tf.options import Options, option
 
@@ -24,11 +24,7 @@ class PixelsOptions(Options):
     inverted: bool = option(
         False, "the background is 1 and ink 0 (the paper does not say; its figures fit this)"
     )
-    aggregate: str = option(
-        "nearest",
-        "which support pictures speak for a class: the nearest (the paper), all by sum or by mean",
-        choices=matching.AGGREGATES,
-    )
+    aggregate: str = aggregate_option()
 
 
 class Pixels(FewShotLearner):
@@ -40,10 +36,6 @@ class Pixels(FewShotLearner):
     def make_embedding(self, options):
         del options
         return FlatEncoder(name="pixels")
-
-    @property
-    def aggregate(self):
-        return self.options.aggregate
 
     def features(self, images):
         return super().features(1.0 - images if self.options.inverted else images)

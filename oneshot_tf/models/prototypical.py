@@ -5,7 +5,7 @@ p(y = k | x) = softmax_k(-|f(x) - c_k|^2), c_k the mean embedding of class k. Eq
 
 import dataclasses
 
-from oneshot_tf.models.few_shot_learner import EmbeddingOptions, FewShotLearner, way_of
+from oneshot_tf.models.few_shot_learner import EmbeddingOptions, FewShotLearner
 from oneshot_tf.ops import matching
 from oneshot_tf.options import option
 
@@ -29,9 +29,9 @@ class Prototypical(FewShotLearner):
 
     def answer(self, support, labels, query, training=False):
         del training
-        means, names = matching.prototypes(support, labels, way_of(labels))
+        means, names = matching.prototypes(support, labels, matching.way_of(labels))
         scores = self.options.scale * matching.similarity(query, means, self.options.kernel)
-        return matching.class_log_probabilities(scores, names, way_of(labels))
+        return matching.class_log_probabilities(scores, names, matching.way_of(labels))
 
     def similarities(self, support, labels, query, training=False):
         """Closeness to each support picture, for figures: with one picture a class, the model's."""

@@ -8,20 +8,19 @@ import dataclasses
 
 import tf_keras as keras
 
-from oneshot_tf.models.few_shot_learner import EmbeddingOptions, FewShotLearner
+from oneshot_tf.models.few_shot_learner import (
+    EmbeddingOptions,
+    FewShotLearner,
+    aggregate_option,
+)
 from oneshot_tf.ops import matching
-from oneshot_tf.options import option
 
 
 @dataclasses.dataclass(frozen=True)
 class SiameseOptions(EmbeddingOptions):
     """Options of the siamese network."""
 
-    aggregate: str = option(
-        "nearest",
-        "which support pictures speak for a class: the nearest (the paper), all by sum or by mean",
-        choices=matching.AGGREGATES,
-    )
+    aggregate: str = aggregate_option()
 
 
 class Siamese(FewShotLearner):
@@ -34,10 +33,6 @@ class Siamese(FewShotLearner):
         start = keras.initializers.Constant(-0.1)
         self.alpha = self.add_weight("alpha", [self.width], initializer=start)
         self.bias = self.add_weight("bias", [], initializer=keras.initializers.Constant(3.0))
-
-    @property
-    def aggregate(self):
-        return self.options.aggregate
 
     def similarities(self, support, labels, query, training=False):
         """The logit of "same" of each pair, [B, Q, S]."""

@@ -39,3 +39,10 @@ def digits(labels, base, length):
     """Labels as strings of `length` digits, most significant first: int32 [...] -> [..., length]."""
     powers = tf.constant([base ** (length - 1 - i) for i in range(length)], labels.dtype)
     return labels[..., None] // powers % base
+
+
+def right_and_shown(answers, labels):
+    """{"right": [1], "shown": [1]} of answers and labels [B, Q]; padding (-1) does not count."""
+    there = tf.cast(labels >= 0, tf.float32)
+    right = tf.cast(answers == labels, tf.float32) * there
+    return {"right": tf.reduce_sum(right)[None], "shown": tf.reduce_sum(there)[None]}

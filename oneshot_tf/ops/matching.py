@@ -192,3 +192,8 @@ def sample_loss(similarities, support_labels, query_labels):
     asked = tf.cast(query_labels >= 0, logs.dtype)
     losses = -tf.reduce_sum(tf.where(right, logs, 0.0), axis=2)
     return tf.reduce_sum(losses * asked) / tf.maximum(tf.reduce_sum(asked), 1.0)
+
+
+def way_of(labels):
+    """How many classes the labels [B, S] speak of, a scalar tensor."""
+    return tf.reduce_max(labels) + 1
