@@ -56,17 +56,13 @@ def load_pictures(options, *, vary=False):
     return data.load(dataclasses.replace(options, image_size=size))
 
 
-def varies(options):
-    return options.max_rotation > 0 or options.max_shift > 0
-
-
 def with_data(config):
     """The config with data that is really there: Omniglot gives way to glyphs, loudly.
 
     Returns:
       (config, data set at full size where pictures are varied, `Split`).
     """
-    vary = varies(config.data)
+    vary = source.varies(config.data)
     try:
         dataset = load_pictures(config.data, vary=vary)
     except DownloadError as error:
@@ -184,7 +180,7 @@ def make_training(config, dataset, split, strategy):
         dataset.select(training_classes(config, split)),
         config.data,
         rotations=config.data.rotations,
-        vary=varies(config.data),
+        vary=source.varies(config.data),
         train=True,
     )
     with strategy.scope():
@@ -231,16 +227,18 @@ def pictures_to_embed(learner, config, held_out):
     """(pictures, names of their classes) for the projector; None where it gets none."""
     if not config.train.figures_every or learner.embed(tf.zeros([1, *learner.image_shape])) is None:
         return None
-    return projector.choose(shrink(held_out, config) if varies(config.data) else held_out)
+    return projector.choose(shrink(held_out, config) if source.varies(config.data) else held_out)
 
 
 def test_population(config, dataset):
     """The `Source` that validation and tests draw from; `dataset` is at its stored size."""
     return source.make(
-        dataset if config.data.augment_test or not varies(config.data) else shrink(dataset, config),
+        dataset
+        if config.data.augment_test or not source.varies(config.data)
+        else shrink(dataset, config),
         config.data,
         rotations=config.data.test_rotations,
-        vary=config.data.augment_test and varies(config.data),
+        vary=config.data.augment_test and source.varies(config.data),
     )
 
 

@@ -103,10 +103,30 @@ class DataOptions(Options):
     max_shift: float = option(
         0.0, "shift each picture by up to this many pixels of 105 either way", low=0.0
     )
-    augment_size: int = option(
-        105, "pictures are turned and shifted at this size, before the resize", low=4, high=512
+    max_slant: float = option(
+        0.0, "slant each picture by up to this many degrees either way", low=0.0, high=60.0
     )
-    augment_test: bool = option(False, "turn and shift in validation and test as well")
+    max_stretch: float = option(
+        0.0,
+        "make each picture wider or narrower, and taller or lower, by up to this share",
+        low=0.0,
+        high=0.9,
+    )
+    augment_size: int = option(
+        105,
+        "pictures are turned, shifted, slanted and stretched at this size, before the resize",
+        low=4,
+        high=512,
+    )
+    augment_test: bool = option(
+        False, "turn, shift, slant and stretch in validation and test as well"
+    )
+    bold: float = option(
+        0.0,
+        "training: thicken strokes by up to this share of a pixel on each side; 0 does not",
+        low=0.0,
+        high=1.0,
+    )
     random_crop: int = option(
         0,
         "training: pad by this many mirrored pixels, then cut out the size at random; 0 does not "

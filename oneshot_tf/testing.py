@@ -79,7 +79,7 @@ def data_options(config, parsed):
 def test_classes(config, parsed, part):
     """(data set of the classes to test on, description of the split)."""
     options = data_options(config, parsed)
-    vary = options.augment_test and experiment.varies(options)
+    vary = options.augment_test and source.varies(options)
     dataset = experiment.load_pictures(options, vary=vary)
     if options.dataset != config.data.dataset and not options.split:
         everything = splits.make("all", (), (), dataset.class_names)

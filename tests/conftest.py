@@ -70,7 +70,7 @@ def make_source():
 
     def make(dataset, rotations=False, **options):
         options = DataOptions(**{"image_size": dataset.images.shape[1], **options})
-        vary = options.max_rotation > 0 or options.max_shift > 0
+        vary = source.varies(options)
         return source.make(dataset, options, rotations=rotations, vary=vary, train=True)
 
     return make

@@ -1,4 +1,6 @@
-"""Rotation and shift of each picture on the device, at full resolution before the resize.
+"""Turn, slant, stretch, shift and thicken each picture on the device, by its own random numbers.
+
+All but the thickening happens at full resolution, before the resize.
 
 With tensorflow-addons (Python below 3.12) its image operations do it; elsewhere the TensorFlow
 operation under them does, with the same pixels.
@@ -49,13 +51,15 @@ def transform(images, transforms):
     return addons(images, transforms, interpolation="bilinear")
 
 
-def rotate_shift_matrix(angles, shifts, size):
-    """The transforms that turn about the centre, then shift.
+def affine_matrix(angles, shifts, size, slants=None, stretches=None):
+    """The transforms that stretch, slant and turn about the centre, then shift.
 
     Args:
       angles: float32 [n], radians, counter-clockwise.
       shifts: float32 [n, 2], pixels right and down.
       size: height and width of the pictures.
+      slants: float32 [n], radians that upright strokes lean to the right; None: 0.
+      stretches: float32 [n, 2], factors of width and height; None: 1.
 
     Returns:
       float32 [n, 8].
@@ -64,25 +68,52 @@ def rotate_shift_matrix(angles, shifts, size):
     cos, sin = tf.cos(angles), tf.sin(angles)
     # where an output pixel comes from: undo the shift, then undo the turn
     x, y = centre + shifts[:, 0], centre + shifts[:, 1]
-    offset_x = centre - (cos * x - sin * y)
-    offset_y = centre - (sin * x + cos * y)
-    zeros = tf.zeros_like(cos)
-    return tf.stack([cos, -sin, offset_x, sin, cos, offset_y, zeros, zeros], axis=1)
+    row_x, row_y = tf.stack([cos, -sin], axis=1), tf.stack([sin, cos], axis=1)
+    if slants is not None:
+        row_x += tf.tan(slants)[:, None] * row_y
+    if stretches is not None:
+        row_x, row_y = row_x / stretches[:, :1], row_y / stretches[:, 1:]
+    place = tf.stack([x, y], axis=1)
+    rows = [
+        part
+        for row in (row_x, row_y)
+        for part in (row, centre - tf.reduce_sum(row * place, axis=1, keepdims=True))
+    ]
+    return tf.concat([*rows, tf.zeros_like(row_x)], axis=1)
 
 
-def vary(images, noise, max_rotation, max_shift):
-    """Turns and shifts each picture by its own uniform amounts.
+def vary(images, noise, max_rotation, max_shift, max_slant=0.0, max_stretch=0.0):
+    """Turns, shifts, slants and stretches each picture by its own uniform amounts.
 
     Args:
       images: float32 [n, S, S, C].
-      noise: float32 [n, 3], uniform in [0, 1).
+      noise: float32 [n, 3], or [n, 6] to slant and stretch; uniform in [0, 1).
       max_rotation: degrees either way.
       max_shift: pixels either way, in x and y.
+      max_slant: degrees either way.
+      max_stretch: share by which width and height each grow or shrink.
     """
     centred = 2.0 * noise - 1.0
     angles = centred[:, 0] * (max_rotation * math.pi / 180.0)
-    shifts = centred[:, 1:] * max_shift
-    return transform(images, rotate_shift_matrix(angles, shifts, images.shape[1]))
+    shifts = centred[:, 1:3] * max_shift
+    slants = stretches = None
+    if max_slant or max_stretch:
+        slants = centred[:, 3] * (max_slant * math.pi / 180.0)
+        stretches = 1.0 + centred[:, 4:6] * max_stretch
+    matrix = affine_matrix(angles, shifts, images.shape[1], slants, stretches)
+    return transform(images, matrix)
+
+
+def thicken(images, noise, most):
+    """Widens the strokes of each picture: it goes part of the way to the brightest neighbour.
+
+    Args:
+      images: float32 [n, H, W, C], ink bright.
+      noise: float32 [n], uniform in [0, 1).
+      most: how far the way goes at most; at 1 a stroke may grow by a whole pixel on each side.
+    """
+    brightest = tf.nn.max_pool2d(images, 3, 1, "SAME")
+    return images + (most * noise)[:, None, None, None] * (brightest - images)
 
 
 def resize(images, target):

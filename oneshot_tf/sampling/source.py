@@ -20,6 +20,9 @@ class Source(typing.NamedTuple):
       max_rotation: degrees either way; with `max_shift` 0, pictures stay as they are.
       max_shift: pixels of `images` either way (the option counts pixels of Omniglot's 105).
       dataset: the `Dataset`, for messages.
+      max_slant: degrees either way.
+      max_stretch: share by which width and height grow or shrink.
+      bold: how far strokes are thickened; 0 leaves them.
       random_crop: pixels that pictures are padded by before a random cut; 0 does not.
       flip: mirror every other picture.
       colour_jitter: how much colours change; 0 leaves them.
@@ -33,6 +36,9 @@ class Source(typing.NamedTuple):
     max_rotation: float
     max_shift: float
     dataset: typing.Any
+    max_slant: float = 0.0
+    max_stretch: float = 0.0
+    bold: float = 0.0
     random_crop: int = 0
     flip: bool = False
     colour_jitter: float = 0.0
@@ -40,7 +46,16 @@ class Source(typing.NamedTuple):
 
     @property
     def varied(self):
-        return self.max_rotation > 0 or self.max_shift > 0
+        return varies(self)
+
+
+def varies(options):
+    """Whether `DataOptions` or a `Source` turn, shift, slant or stretch pictures."""
+    return max(options.max_rotation, options.max_shift, *_form(options)) > 0
+
+
+def _form(options):
+    return options.max_slant, options.max_stretch
 
 
 def make(dataset, options, *, rotations, vary, train=False):
@@ -50,8 +65,8 @@ def make(dataset, options, *, rotations, vary, train=False):
       dataset: `Dataset`, at `options.augment_size` where `vary`, else at `options.image_size`.
       options: `DataOptions`.
       rotations: turned classes are classes as well.
-      vary: rotate and shift each picture as `options` say.
-      train: cut, mirror and colour each picture as `options` say.
+      vary: turn, shift, slant and stretch each picture as `options` say.
+      train: thicken, cut, mirror and colour each picture as `options` say.
 
     Raises:
       UserError: the cut needs more mirrored pixels than a picture has.
@@ -69,6 +84,9 @@ def make(dataset, options, *, rotations, vary, train=False):
         max_rotation=options.max_rotation if vary else 0.0,
         max_shift=shift if vary else 0.0,
         dataset=dataset,
+        max_slant=options.max_slant if vary else 0.0,
+        max_stretch=options.max_stretch if vary else 0.0,
+        bold=options.bold if train else 0.0,
         random_crop=options.random_crop if train else 0,
         flip=options.flip and train,
         colour_jitter=options.colour_jitter if train else 0.0,
@@ -103,9 +121,10 @@ def embedded(source, embed, batch=500):
 
 
 def noise_widths(source):
-    """Uniform numbers a picture needs: [rotation and shift, cut, mirror, colours]."""
+    """Uniform numbers a picture needs: [place and form, strokes, cut, mirror, colours]."""
     return [
-        3 if source.varied else 0,
+        (6 if max(_form(source)) > 0 else 3) if source.varied else 0,
+        1 if source.bold > 0 else 0,
         2 if source.random_crop else 0,
         1 if source.flip else 0,
         3 if source.colour_jitter > 0 else 0,
@@ -137,10 +156,12 @@ def pictures(source, drawings, turns, noise):
         return images
     flat = tf.reshape(images, [-1, *images.shape[2:]])
     noise = tf.reshape(noise, [-1, sum(widths)])
-    geometry, crop, flip, jitter = tf.split(noise, widths, axis=1)
+    geometry, bold, crop, flip, jitter = tf.split(noise, widths, axis=1)
     if source.varied:
-        flat = augment.vary(flat, geometry, source.max_rotation, source.max_shift)
+        flat = augment.vary(flat, geometry, source.max_rotation, source.max_shift, *_form(source))
         flat = augment.resize(flat, source.image_size)
+    if source.bold > 0:
+        flat = augment.thicken(flat, bold[:, 0], source.bold)
     if source.random_crop:
         flat = colour.crop(flat, crop, source.random_crop)
     if source.flip:

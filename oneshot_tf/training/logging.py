@@ -105,7 +105,7 @@ class Log:
 
 TRAIN_OPTIONS = ("seed", "episodes", "batch_size", "way", "shot", "optimizer", "learning_rate")
 TRAIN_OPTIONS += ("schedule", "warmup", "clip_norm", "weight_decay", "precision")
-DATA_OPTIONS = ("dataset", "split", "image_size", "rotations", "max_rotation", "max_shift")
+DATA_OPTIONS = ("dataset", "split", "image_size", "rotations", "max_rotation", "max_shift", "bold")
 
 
 def write_hparams(workdir, config):

@@ -13,7 +13,7 @@ def pictures(count=3, size=11, seed=0):
 
 
 def move(images, angles, shifts):
-    matrix = augment.rotate_shift_matrix(
+    matrix = augment.affine_matrix(
         tf.constant(angles, tf.float32), tf.constant(shifts, tf.float32), images.shape[1]
     )
     return augment.transform(tf.constant(images), matrix).numpy()
@@ -25,7 +25,7 @@ def move(images, angles, shifts):
 def test_addons_and_the_operation_under_them_give_the_same_pixels():
     random = np.random.default_rng(0)
     angles, shifts = random.uniform(-0.5, 0.5, 8), random.uniform(-4, 4, (8, 2))
-    matrix = augment.rotate_shift_matrix(
+    matrix = augment.affine_matrix(
         tf.constant(angles, tf.float32), tf.constant(shifts, tf.float32), 21
     )
     images = tf.constant(pictures(8, 21))
@@ -84,6 +84,63 @@ def test_rotation_goes_as_far_as_asked():
         y, x = np.unravel_index(picture.argmax(), (41, 41))
         angle = np.degrees(np.arctan2(20 - y, x - 20))
         assert angle == pytest.approx(sign * 30.0, abs=2.5)
+
+
+@pytest.mark.parametrize("degrees", [-30.0, 45.0])
+def test_a_slant_moves_what_is_high_to_the_right(degrees):
+    image = np.zeros((1, 41, 41, 1), np.float32)
+    image[0, [10, 20, 30], 20] = 1.0  # ten above the centre, on it, ten below
+    noise = tf.constant([[0.5, 0.5, 0.5, 1.0, 0.5, 0.5]])
+    found = augment.vary(tf.constant(image), noise, 0.0, 0.0, max_slant=degrees)[0, :, :, 0]
+    lean = 10 * np.tan(np.radians(degrees))
+    columns = np.arange(41)
+    for row, place in ((10, 20 + lean), (20, 20), (30, 20 - lean)):
+        mean = np.sum(found[row] * columns) / np.sum(found[row])
+        assert mean == pytest.approx(place, abs=1e-3)
+
+
+def test_stretching_multiplies_width_and_height():
+    image = np.zeros((1, 41, 41, 1), np.float32)
+    image[0, 20, 26] = image[0, 10, 20] = 1.0  # six to the right, ten above
+    noise = tf.constant([[0.5, 0.5, 0.5, 0.5, 1.0, 0.0]])  # half as wide again, half as tall
+    found = augment.vary(tf.constant(image), noise, 0.0, 0.0, max_stretch=0.5)[0, :, :, 0].numpy()
+    assert np.unravel_index(found[:, 24:].argmax(), (41, 17)) == (20, 29 - 24)
+    assert np.unravel_index(found[:20].argmax(), (20, 41)) == (15, 20)
+
+
+def test_the_slant_comes_before_the_turn_and_the_shift():
+    image = np.zeros((1, 41, 41, 1), np.float32)
+    image[0, 12, 20] = 1.0  # eight above; the slant takes it eight right, the turn eight up-left
+    matrix = augment.affine_matrix(
+        *(tf.constant(value, tf.float32) for value in ([np.pi / 2], [[3.0, 0.0]])),
+        41,
+        tf.constant([np.pi / 4]),
+        tf.ones([1, 2]),
+    )
+    found = augment.transform(tf.constant(image), matrix).numpy()[0, :, :, 0]
+    assert np.unravel_index(found.argmax(), (41, 41)) == (12, 15)
+
+
+def test_form_left_alone_is_the_same_as_no_form():
+    noise = tf.constant(np.random.default_rng(1).random((3, 6)), tf.float32)
+    images = tf.constant(pictures())
+    plain = augment.vary(images, noise[:, :3], 20.0, 2.0)
+    even = tf.concat([noise[:, :3], tf.fill([3, 3], 0.5)], axis=1)
+    np.testing.assert_allclose(augment.vary(images, even, 20.0, 2.0, 15.0, 0.3), plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("most", [0.4, 1.0])
+def test_thickening_goes_part_of_the_way_to_the_brightest_neighbour(most):
+    images, noise = pictures(2, 6), np.array([0.25, 1.0], np.float32)
+    expected = np.empty_like(images)
+    for n in range(2):
+        for y in range(6):
+            for x in range(6):
+                near = images[n, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2, 0].max()
+                share = most * noise[n]
+                expected[n, y, x] = (1 - share) * images[n, y, x] + share * near
+    found = augment.thicken(tf.constant(images), tf.constant(noise), most)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("size, target", [(105, 20), (105, 28), (28, 20)])

@@ -62,10 +62,14 @@ COLOUR = {"random_crop": 2, "flip": True, "colour_jitter": 0.3}
     [
         ({}, 0, False),
         ({"max_shift": 1.0}, 3, True),
+        ({"max_slant": 1.0}, 6, True),
+        ({"max_stretch": 0.1}, 6, True),
+        ({"bold": 0.1}, 1, False),
         ({"random_crop": 2}, 2, False),
         ({"flip": True}, 1, False),
         ({"colour_jitter": 0.1}, 3, False),
         ({**COLOUR, "max_rotation": 3.0}, 9, True),
+        ({**COLOUR, "max_rotation": 3.0, "max_slant": 2.0, "bold": 1.0}, 13, True),
     ],
 )
 def test_only_what_is_asked_for_takes_random_numbers(dataset, make_source, options, width, varied):
@@ -100,6 +104,19 @@ def test_turned_pictures_are_cut_after_the_resize(make_dataset, make_source):
     full = tf.constant(dataset.images[DRAWINGS.ravel()] / 255.0, tf.float32)
     expected = augment.resize(augment.vary(full, numbers[:, :3], 9.0, 0.0), 6)
     expected = colour.crop(expected, numbers[:, 3:], 1)
+    np.testing.assert_allclose(tf.reshape(found, [6, 6, 6, 1]), expected, atol=1e-6)
+
+
+def test_slanted_pictures_are_thickened_after_the_resize(make_dataset, make_source):
+    dataset = make_dataset([4, 5], size=12)
+    options = {"image_size": 6, "max_slant": 9.0, "max_stretch": 0.1, "bold": 0.7}
+    population = make_source(dataset, **options)
+    random = tf.random.stateless_uniform([2, 3, 7], [5, 0])
+    found = source.pictures(population, DRAWINGS, tf.zeros_like(DRAWINGS), random)
+    numbers = tf.reshape(random, [6, 7])
+    full = tf.constant(dataset.images[DRAWINGS.ravel()] / 255.0, tf.float32)
+    expected = augment.resize(augment.vary(full, numbers[:, :6], 0.0, 0.0, 9.0, 0.1), 6)
+    expected = augment.thicken(expected, numbers[:, 6], 0.7)
     np.testing.assert_allclose(tf.reshape(found, [6, 6, 6, 1]), expected, atol=1e-6)
 
 
