@@ -6,6 +6,7 @@ Dimensions: B episodes, S support pictures, Q queries, D features.
 import tensorflow as tf
 import tf_keras as keras
 
+from oneshot_tf.layers.bi_lstm import BiLSTM
 from oneshot_tf.ops import matching, shapes
 
 
@@ -21,21 +22,17 @@ class SupportContext(keras.layers.Layer):
     def __init__(self, width, **kwargs):
         super().__init__(**kwargs)
         self.width = width
-        self.lstm = keras.layers.Bidirectional(
-            keras.layers.RNN(keras.layers.LSTMCell(width), return_sequences=True),
-            merge_mode="sum",
-            name="bi_lstm",
-        )
+        self.lstm = BiLSTM(width, width, name="bi_lstm")
 
     def build(self, shape):
         del shape
-        self.lstm.build(tf.TensorShape([None, None, self.width]))
+        self.lstm.build(None)
         self.built = True
 
-    def call(self, support, there):
+    def call(self, support, there, training=False):
         """support g' [B, S, D], there bool [B, S] -> g [B, S, D]; padding is passed over."""
         shapes.check({"D": self.width}, support=(support, "B S D"), there=(there, "B S"))
-        return support + self.lstm(support, mask=there)
+        return support + self.lstm(support, there, training=training)[0]
 
 
 class QueryContext(keras.layers.Layer):

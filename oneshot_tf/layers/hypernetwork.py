@@ -6,6 +6,7 @@ Dimensions: B episodes, M memory slots, N pictures of an episode, D width of a k
 import tensorflow as tf
 import tf_keras as keras
 
+from oneshot_tf.layers.bi_lstm import BiLSTM
 from oneshot_tf.ops import dynamic_conv, shapes
 
 SIDE = 3  # of the predicted filters, in pixels
@@ -23,24 +24,21 @@ class ContextualLearner(keras.layers.Layer):
     def __init__(self, width, units, outputs, **kwargs):
         super().__init__(**kwargs)
         self.width = width
-        self.lstm = keras.layers.Bidirectional(
-            keras.layers.RNN(keras.layers.LSTMCell(units)), merge_mode="sum", name="bi_lstm"
-        )
+        self.lstm = BiLSTM(width, units, name="bi_lstm")
         # the text has no bias; filters start small, see `PredictedConv`
         self.predictor = keras.layers.Dense(outputs, use_bias=False, name="predictor")
         self.units = units
 
     def build(self, shape):
         del shape
-        self.lstm.build(tf.TensorShape([None, None, self.width]))
+        self.lstm.build(None)
         self.predictor.build([None, self.units])
         self.built = True
 
-    def call(self, keys, used):
+    def call(self, keys, used, training=False):
         """keys [B, M, D], used bool [B, M], the first so many -> [B, outputs]."""
         shapes.check({"D": self.width}, keys=(keys, "B M D"), used=(used, "B M"))
-        # a slot that is passed over changes no state: the last states are those of used slots
-        return self.predictor(self.lstm(keys, mask=used))
+        return self.predictor(self.lstm(keys, used, training=training)[1])
 
 
 class PredictedConv(keras.layers.Layer):

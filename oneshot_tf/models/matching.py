@@ -97,15 +97,15 @@ class Matching(FewShotLearner):
         if self.options.fce_width:
             support, query = self.projection(support), self.projection(query)
         orders = 1 if training else self.options.orders
-        support = self.mean_over_orders(support, there, orders)
+        support = self.mean_over_orders(support, there, orders, training)
         return support, self.query_context(query, support, there)
 
-    def mean_over_orders(self, support, there, orders):
+    def mean_over_orders(self, support, there, orders, training=False):
         """g(x_i, S) in the order given, or its mean over that and more orders of S.
 
         Episodes come in random order, so in training the one order is a random one.
         """
-        total = self.support_context(support, there)
+        total = self.support_context(support, there, training)
         for i in range(1, orders):
             noise = tf.random.stateless_uniform(tf.shape(there), [ORDER_SEED, i])
             order = tf.argsort(noise, axis=1)

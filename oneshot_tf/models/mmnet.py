@@ -161,7 +161,9 @@ class MMNet(FewShotLearner):
         """f(x | M), [B, Q, Dz]."""
         if not self.options.predict:
             return self._apply_last(query, training)
-        filters = self.contextual(memory.keys, key_value.in_use(memory))  # Eq. 7 and 8
+        memory = key_value.trim(memory)  # in training most slots stay empty
+        used = key_value.in_use(memory)
+        filters = self.contextual(memory.keys, used, training=training)  # Eq. 7 and 8
         maps = tf.reshape(query, tf.concat([tf.shape(query)[:2], self.map_shape], axis=0))
         out = self.predicted(maps, filters, training=training)
         return tf.reshape(out, [tf.shape(query)[0], tf.shape(query)[1], self.depth])

@@ -41,6 +41,12 @@ def in_use(memory):
     return tf.range(tf.shape(memory.values)[1]) < memory.used[:, None]
 
 
+def trim(memory):
+    """The memory without the slots that no episode of the batch uses."""
+    most = tf.reduce_max(memory.used)
+    return memory._replace(keys=memory.keys[:, :most], values=memory.values[:, :most])
+
+
 def write(memory, key, label, normalize_new=False):
     """Writes one picture of each episode, Eq. 4 and the text around it.
 

@@ -31,10 +31,10 @@ def test_contextual_learner_against_loops(contextual):
     keys, used = draw(0, 3, 4, WIDTH), [4, 2, 1]
     there = tf.range(4) < tf.constant(used)[:, None]
     found = contextual(tf.constant(keys), there)
-    weights = [w.numpy() for w in contextual.lstm.weights]
+    forward, backward = (reference.weights_of(cell) for cell in contextual.lstm.directions)
     for b, count in enumerate(used):
         rows = keys[b, :count]
-        summed = final_state(rows, weights[:3]) + final_state(rows[::-1], weights[3:])
+        summed = final_state(rows, forward) + final_state(rows[::-1], backward)
         expected = summed @ contextual.predictor.kernel.numpy()
         np.testing.assert_allclose(found[b], expected, rtol=1e-4, atol=1e-5)
 

@@ -21,7 +21,7 @@ def test_the_paper_is_a_softmax_over_cosines(make_learner, episode, scale, learn
 def test_full_context_against_loops(make_learner, episode):
     learner = make_learner("matching", fce=True, fce_width=5, steps=3, scale=2.0)
     labels = episode.support_labels.numpy()
-    weights = [w.numpy() for w in learner.support_context.lstm.weights]
+    forward, backward = map(reference.weights_of, learner.support_context.lstm.directions)
     cell = [w.numpy() for w in learner.query_context.cell.weights]
     found = np.exp(learner(episode))
     for b in range(2):
@@ -30,7 +30,7 @@ def test_full_context_against_loops(make_learner, episode):
             learner.projection(learner.embed(part[b])).numpy()
             for part in (episode.support, episode.query)
         )
-        g = reference.support_context(support, there, weights[:3], weights[3:])
+        g = reference.support_context(support, there, forward, backward)
         f = np.stack([reference.query_context(q, g, there, 3, cell) for q in query])
         g[~there] = 1.0  # padding: any but nothing, which has no cosine
         scores = 2.0 * reference.similarity(f[None], g[None], "cosine")

@@ -137,6 +137,11 @@ def lstm(inputs, hidden, carry, weights):
     return new_hidden, new_carry
 
 
+def weights_of(cell):
+    """Kernel, recurrent kernel and bias of a built `PlainCell`, as `lstm` takes them."""
+    return cell.kernel.numpy(), cell.recurrent_kernel.numpy(), cell.bias.numpy()
+
+
 def support_context(support, there, forward, backward):
     """g of one episode: support [S, D], there [S] -> [S, D], zeros at padding."""
     out = np.array(support, np.float64)

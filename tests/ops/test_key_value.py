@@ -58,6 +58,18 @@ def test_the_four_cases_one_after_the_other():
     assert_is(states[4], 0, expected)
 
 
+def test_trimming_takes_away_what_no_episode_uses():
+    keys, labels = draw(1, 2, 5, 3), np.array([[0, 1, 2, -1, -1], [0, -1, -1, -1, -1]], np.int32)
+    memory = key_value.write_all(tf.constant(keys), tf.constant(labels), 5)
+    found = key_value.trim(memory)
+    most = int(max(memory.used))
+    assert 1 < most < 5
+    assert found.keys.shape == (2, most, 3)
+    np.testing.assert_array_equal(found.keys, memory.keys[:, :most])
+    np.testing.assert_array_equal(found.values, memory.values[:, :most])
+    np.testing.assert_array_equal(found.used, memory.used)
+
+
 def test_a_permuted_support_is_written_in_its_new_order():
     keys, labels = draw(5, 6, 3), np.array([0, 0, 1, 1, 2, 0], np.int32)
     order = [5, 3, 0, 4, 1, 2]
