@@ -121,7 +121,7 @@ class ConvStack(keras.layers.Layer):
         """
         features = tf.cast(images, self.compute)
         for i, block in enumerate(learned):
-            features = self._convolve(features, block)
+            features = self.convolve(features, block)
             if speakers is None:
                 features, _, _ = tf.compat.v1.nn.fused_batch_norm(
                     features,
@@ -146,13 +146,15 @@ class ConvStack(keras.layers.Layer):
         statistics = []
         for i, block in enumerate(self.learned):
             features, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-                self._convolve(features, block), block.factor, block.offset, epsilon=EPSILON
+                self.convolve(features, block), block.factor, block.offset, epsilon=EPSILON
             )
             statistics.append((mean, variance))
             features = self._activate(features, i)
         return self.finish(features), statistics
 
-    def _convolve(self, features, block):
+    def convolve(self, features, block):
+        """A block's convolution and nothing else: [n, h, w, C] -> [n, h, w, F]."""
+        features = tf.cast(features, self.compute)
         kernel = tf.cast(block.kernel, self.compute)
         features = tf.nn.conv2d(features, kernel, strides=1, padding="SAME")
         return features if block.bias is None else features + tf.cast(block.bias, self.compute)

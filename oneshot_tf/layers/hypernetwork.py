@@ -25,7 +25,7 @@ class ContextualLearner(keras.layers.Layer):
         super().__init__(**kwargs)
         self.width = width
         self.lstm = BiLSTM(width, units, name="bi_lstm")
-        # the text has no bias; filters start small, see `PredictedConv`
+        # the text has no bias
         self.predictor = keras.layers.Dense(outputs, use_bias=False, name="predictor")
         self.units = units
 
@@ -48,21 +48,20 @@ class PredictedConv(keras.layers.Layer):
 
     Args:
       filters: F, channels between M and M' and of the output.
-      static: a learned 3x3 convolution is added (the paper: false).
+      added: y will be added to what another convolution gives, and starts at zero.
       norm: what follows the convolution: "running" is batch norm with running statistics, which
         describe no single episode's filters; "picture" normalises each picture by itself.
       last_relu: ends in a ReLU before the pooling.
     """
 
-    def __init__(self, filters, static=False, norm="running", last_relu=True, **kwargs):
+    def __init__(self, filters, added=False, norm="running", last_relu=True, **kwargs):
         super().__init__(**kwargs)
-        self.filters, self.static, self.last_relu = filters, static, last_relu
-
-        def conv(name, side):
-            return keras.layers.Conv2D(filters, side, padding="same", use_bias=False, name=name)
-
-        self.into, self.out_of = conv("into", 1), conv("out_of", 1)
-        self.beside = conv("beside", SIDE) if static else None
+        self.filters, self.last_relu = filters, last_relu
+        self.into = keras.layers.Conv2D(filters, 1, use_bias=False, name="into")
+        start = "zeros" if added else "glorot_uniform"
+        self.out_of = keras.layers.Conv2D(
+            filters, 1, use_bias=False, kernel_initializer=start, name="out_of"
+        )
         if norm == "running":
             self.norm = keras.layers.BatchNormalization(
                 momentum=0.98, epsilon=1.001e-5, name="norm"
@@ -75,8 +74,6 @@ class PredictedConv(keras.layers.Layer):
         self.into.build(shape)
         inner = [*shape[:-1], self.filters]
         self.out_of.build(inner)
-        if self.beside is not None:
-            self.beside.build(shape)
         self.norm.build(tf.TensorShape(inner))
         self.built = True
 
@@ -85,8 +82,18 @@ class PredictedConv(keras.layers.Layer):
         """D_w: how many numbers are predicted for an episode."""
         return SIDE * SIDE * self.filters
 
-    def call(self, features, predicted, training=False):
-        """features [B, N, h, w, C], predicted [B, D_w] -> [B, N, h // 2, w // 2, F]."""
+    def call(self, features, predicted, beside=None, training=False):
+        """Filters each episode's pictures by its own filters.
+
+        Args:
+          features: [B, N, h, w, C].
+          predicted: [B, D_w].
+          beside: [B N, h, w, F] of another convolution, added before the norm; or None.
+          training: the norm takes the batch's statistics.
+
+        Returns:
+          [B, N, h // 2, w // 2, F].
+        """
         shapes.check(
             {"W": self.num_predicted},
             features=(features, "B N h w C"),
@@ -101,8 +108,8 @@ class PredictedConv(keras.layers.Layer):
         kernels = tf.reshape(predicted, [-1, SIDE, SIDE, self.filters])
         inner = dynamic_conv.episode_depthwise(inner, kernels)
         out = self.out_of(tf.reshape(inner, [-1, height, width, self.filters]))
-        if self.beside is not None:
-            out += self.beside(flat)
+        if beside is not None:
+            out += tf.cast(beside, out.dtype)
         out = self.norm(out, training=training) if self.by_batch else self.norm(out)
         out = tf.nn.relu(out) if self.last_relu else out
         out = tf.nn.max_pool2d(out, 2, strides=2, padding="VALID")
@@ -111,6 +118,4 @@ class PredictedConv(keras.layers.Layer):
     def flops(self, side, channels):
         """Operations for one picture of `side` x `side` pixels and `channels` channels."""
         products = channels * self.filters + self.filters**2 + SIDE**2 * self.filters
-        if self.static:
-            products += SIDE**2 * channels * self.filters
         return 2.0 * products * side**2

@@ -28,6 +28,9 @@ class MMNetOptions(EmbeddingOptions):
 
     bn: str = option("running", "batch norm at test: running statistics", choices=("running",))
     blocks: int = option(4, "convolution blocks, the predicted one included", low=2, high=6)
+    last_relu: bool = option(
+        False, "the last block ends in a ReLU (the paper's CNN)", search=[False, True]
+    )
     key_width: int = option(512, "width of a memory key, D_m (paper: 512)", low=1)
     hidden_size: int = option(
         512, "units of the contextual learner, D_r (paper: 512)", low=1, search=[128, 256, 512]
@@ -52,8 +55,9 @@ class MMNetOptions(EmbeddingOptions):
         search=[False, True],
     )  # fmt: skip
     static_conv: bool = option(
-        True, "a learned convolution beside the predicted one (paper: false)", search=[False, True]
-    )
+        True, "f's last convolution is g's plus the predicted one (paper: false, that one alone)",
+        search=[False, True],
+    )  # fmt: skip
     predicted_norm: str = option(
         "running",
         "behind the predicted filters: batch norm, or each picture by itself (the paper is silent)",
@@ -111,7 +115,10 @@ class MMNet(FewShotLearner):
         if options.read_memory or options.predict:
             self.to_key = self._linear(self.depth, options.key_width, "to_key")  # T_z
         if options.read_memory:
-            self.from_memory = self._linear(options.key_width, self.depth, "from_memory")  # T_c
+            # T_c; from zero, so that training begins with a matching network
+            self.from_memory = self._linear(
+                options.key_width, self.depth, "from_memory", start="zeros"
+            )
         if options.predict:
             self.predicted = PredictedConv(
                 options.filters,
@@ -127,8 +134,8 @@ class MMNet(FewShotLearner):
             self.contextual.build(None)
         self.add_scale()
 
-    def _linear(self, inputs, outputs, name):
-        layer = keras.layers.Dense(outputs, use_bias=False, name=name)
+    def _linear(self, inputs, outputs, name, start="glorot_uniform"):
+        layer = keras.layers.Dense(outputs, use_bias=False, kernel_initializer=start, name=name)
         layer.build([None, inputs])
         return layer
 
@@ -165,7 +172,11 @@ class MMNet(FewShotLearner):
         used = key_value.in_use(memory)
         filters = self.contextual(memory.keys, used, training=training)  # Eq. 7 and 8
         maps = tf.reshape(query, tf.concat([tf.shape(query)[:2], self.map_shape], axis=0))
-        out = self.predicted(maps, filters, training=training)
+        beside = None
+        if self.options.static_conv:
+            flat = tf.reshape(query, [-1, *self.map_shape])
+            beside = self.last_block.convolve(flat, self.last_block.learned[0])
+        out = self.predicted(maps, filters, beside, training=training)
         return tf.reshape(out, [tf.shape(query)[0], tf.shape(query)[1], self.depth])
 
     def _apply_last(self, features, training):

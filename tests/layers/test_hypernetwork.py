@@ -46,20 +46,24 @@ def test_unused_slots_never_reach_the_prediction(contextual):
     np.testing.assert_array_equal(found, contextual(tf.constant(other), there))
 
 
-@pytest.mark.parametrize("static", [False, True])
+@pytest.mark.parametrize("added", [False, True])
 @pytest.mark.parametrize("last_relu", [False, True])
-def test_predicted_conv_is_three_convolutions_then_norm_and_pooling(static, last_relu):
-    layer = PredictedConv(4, static=static, last_relu=last_relu)
+def test_predicted_conv_is_three_convolutions_then_norm_and_pooling(added, last_relu):
+    layer = PredictedConv(4, added=added, last_relu=last_relu)
     layer.build([None, 4, 4, 2])
+    assert (np.abs(layer.out_of.kernel).max() == 0.0) == added  # what is added starts at nothing
+    layer.out_of.kernel.assign(draw(2, 1, 1, 4, 4))
     features, predicted = tf.constant(draw(0, 2, 3, 4, 4, 2)), tf.constant(draw(1, 2, 36))
-    found = layer(features, predicted)
+    beside = draw(3, 2, 3, 4, 4, 4) if added else None
+    flat = tf.reshape(beside, [6, 4, 4, 4]) if added else None
+    found = layer(features, predicted, flat)
     for b in range(2):
         kernel = tf.reshape(predicted[b], [3, 3, 4, 1])
         inner = tf.nn.conv2d(features[b], layer.into.kernel, 1, "SAME")
         inner = tf.nn.depthwise_conv2d(inner, kernel, [1, 1, 1, 1], "SAME")
         out = tf.nn.conv2d(inner, layer.out_of.kernel, 1, "SAME")
-        if static:
-            out += tf.nn.conv2d(features[b], layer.beside.kernel, 1, "SAME")
+        if added:
+            out += beside[b]
         out /= np.sqrt(1.0 + 1.001e-5)  # running statistics at their start
         out = tf.nn.relu(out) if last_relu else out
         expected = tf.nn.max_pool2d(out, 2, 2, "VALID")

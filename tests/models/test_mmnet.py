@@ -9,8 +9,14 @@ from tests.numpy_reference import matching as reference
 
 PRINTED = {
     "similarity": "dot", "learn_scale": False, "scale": 1.0, "normalize_keys": False,
-    "static_conv": False, "loss_of": "sample", "vote": "nearest",
+    "static_conv": False, "last_relu": True, "loss_of": "sample", "vote": "nearest",
 }  # fmt: skip
+
+
+def wake(learner):
+    """Gives what starts at zero some other value."""
+    for weight in (learner.from_memory.kernel, learner.predicted.out_of.kernel):
+        weight.assign(0.3 * np.random.default_rng(3).normal(size=weight.shape))
 
 
 def pieces(learner, episode):
@@ -23,11 +29,12 @@ def pieces(learner, episode):
 @pytest.mark.parametrize("options", [{}, PRINTED])
 def test_equations_2_to_8_against_loops(make_learner, episode, options):
     learner = make_learner("mmnet", **options)
+    wake(learner)
     labels = episode.support_labels.numpy()
     support, query = learner.embed_episode(episode, False)
     known, keys = pieces(learner, episode)
     scores = learner.similarities(support, episode.support_labels, query).numpy()
-    kernel = learner.options.similarity
+    kernel, static = learner.options.similarity, learner.options.static_conv
     for b in range(2):
         there = labels[b] >= 0
         stored, _ = key_value.write_all(keys[b], labels[b], 128, learner.options.normalize_keys)
@@ -36,7 +43,9 @@ def test_equations_2_to_8_against_loops(make_learner, episode, options):
         slots = np.array([key for key, _ in stored], np.float32)[None]
         filters = learner.contextual(tf.constant(slots), tf.fill([1, len(stored)], True))
         maps = tf.reshape(query[b : b + 1], [1, 4, *learner.map_shape])
-        f = tf.reshape(learner.predicted(maps, filters), [4, -1]).numpy()
+        kernel_of_g = learner.last_block.learned[0].kernel
+        beside = tf.nn.conv2d(maps[0], kernel_of_g, 1, "SAME") if static else None
+        f = tf.reshape(learner.predicted(maps, filters, beside), [4, -1]).numpy()
         expected = float(learner.scale) * reference.similarity(f[None], g[None], kernel)[0]
         np.testing.assert_allclose(scores[b][:, there], expected[:, there], rtol=1e-3, atol=1e-3)
 
@@ -63,14 +72,18 @@ def test_a_permuted_support_may_be_written_otherwise(make_learner, episode):
         support_labels=tf.gather(episode.support_labels, order, axis=1),
     )
     learner = make_learner("mmnet")
+    wake(learner)
     assert np.abs(learner(turned) - learner(episode)).max() > 1e-5
     bare = make_learner("mmnet", read_memory=False, predict=False)
     np.testing.assert_allclose(bare(turned), bare(episode), rtol=1e-4, atol=1e-5)
 
 
-def test_without_memory_and_prediction_it_is_matching(make_learner, episode):
-    bare = make_learner("mmnet", read_memory=False, predict=False)
-    matching = make_learner("matching", last_relu=True)
+@pytest.mark.parametrize("options", [{"read_memory": False, "predict": False}, {}])
+def test_without_memory_and_prediction_or_at_the_start_it_is_matching(
+    make_learner, episode, options
+):
+    bare = make_learner("mmnet", **options)
+    matching = make_learner("matching")
     for ours, theirs in zip(
         matching.embedding.learned,
         [*bare.embedding.learned, *bare.last_block.learned],
@@ -98,12 +111,15 @@ def test_an_ablation_takes_its_weights_away(make_learner, options, gone):
     assert {name for name in parts if not hasattr(learner, name)} == gone
 
 
-def test_without_the_static_convolution_all_of_f_is_predicted(make_learner, episode):
-    for static in (True, False):
-        learner = make_learner("mmnet", static_conv=static)
-        learner.predicted.out_of.kernel.assign(tf.zeros_like(learner.predicted.out_of.kernel))
-        f = learner.predicted(tf.ones([1, 2, *learner.map_shape]), tf.ones([1, 72]))
-        assert (np.abs(f).max() > 0) == static
+@pytest.mark.parametrize("static", [True, False])
+def test_without_the_static_convolution_all_of_f_is_predicted(make_learner, episode, static):
+    learner = make_learner("mmnet", static_conv=static)
+    learner.predicted.out_of.kernel.assign(tf.zeros_like(learner.predicted.out_of.kernel))
+    support, query = learner.embed_episode(episode, False)
+    known = learner._apply_last(support, False)
+    memory, _ = learner.memorise(known, episode.support_labels)
+    f = learner.embed_queries(query, memory, False)
+    assert (np.abs(f).max() > 0) == static
 
 
 def test_separate_trunks_are_two_networks(make_learner):
