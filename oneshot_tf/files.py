@@ -42,6 +42,18 @@ def write_text(path, text):
         ) from None
 
 
+def read_bytes(path):
+    """The content of a file.
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    try:
+        return pathlib.Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); check its rights") from None
+
+
 def read_json(path):
     """The content of a JSON file.
 

@@ -28,6 +28,11 @@ def option(default, help, *, choices=None, low=None, high=None, search=None, spa
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def span_words(high, low):
+    """ "1 to 5" of an option that is drawn between two numbers, else "5"."""
+    return f"{high}" if low in (None, high) else f"{low} to {high}"
+
+
 def field_type(cls, name):
     """The plain type of a field: `int | None` gives int."""
     hint = typing.get_type_hints(cls)[name]

@@ -1,11 +1,13 @@
 """What all tests share: small data sets, a cache of their own, small models."""
 
 import dataclasses
+import io
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from PIL import Image
 
 from oneshot_tf import models
 from oneshot_tf.data.dataset import from_classes
@@ -100,3 +102,16 @@ def random():
 def fixed_seed():
     """Weights of a test do not depend on the tests before it."""
     tf.random.set_seed(0)
+
+
+@pytest.fixture(scope="session")
+def encode():
+    """(array or Pillow image, format) -> the bytes of a picture file."""
+
+    def encode(picture, format="PNG", **arguments):
+        image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+        file = io.BytesIO()
+        image.save(file, format, **arguments)
+        return file.getvalue()
+
+    return encode

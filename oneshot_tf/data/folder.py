@@ -8,6 +8,7 @@ import numpy as np
 from oneshot_tf.data import cache, pictures
 from oneshot_tf.data.dataset import from_classes
 from oneshot_tf.errors import UserError
+from oneshot_tf.files import read_bytes
 
 # What file managers leave behind.
 JUNK = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"}
@@ -41,7 +42,7 @@ def load(data_dir, options):
         return from_classes(
             "folder",
             {
-                name: np.stack([pictures.prepare(_read(f), f, options) for f in files])
+                name: np.stack([pictures.prepare(read_bytes(f), f, options) for f in files])
                 for name, files in classes.items()
             },
         )
@@ -74,18 +75,11 @@ def _visible(folder):
     return [p for p in paths if not p.name.startswith(".") and p.name.lower() not in JUNK]
 
 
-def _read(path):
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); check its rights") from None
-
-
 def _sha256(classes):
     """Hash of names and contents: a file moved to another class changes it."""
     digest = hashlib.sha256()
     for name, files in classes.items():
         for path in files:
-            content = hashlib.sha256(_read(path)).hexdigest()
+            content = hashlib.sha256(read_bytes(path)).hexdigest()
             digest.update(f"{name}/{path.name}\0{content}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

@@ -16,6 +16,7 @@ import tqdm
 from oneshot_tf.data import archives, cache, pictures
 from oneshot_tf.data.dataset import Dataset
 from oneshot_tf.errors import UserError
+from oneshot_tf.files import read_bytes
 
 WNID = re.compile(r"n\d{8}")  # ImageNet's name of a class
 PARTS = ("train", "val", "test")
@@ -47,18 +48,11 @@ def contents(store, wanted):
     """The bytes of each file of a store, in the order of `wanted`."""
     if pathlib.Path(store).is_dir():
         for name in wanted:
-            yield _read(pathlib.Path(store) / name)
+            yield read_bytes(pathlib.Path(store) / name)
         return
     with archives.open_zip(store) as archive:
         for name in wanted:
             yield archives.read(archive, name)
-
-
-def _read(path):
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); check its rights") from None
 
 
 def by_folder(store, found):
@@ -95,7 +89,7 @@ def _csv_texts(place):
     if place.is_dir():
         if not all((place / name).is_file() for name in wanted):
             return None
-        return {part: _read(place / name) for name, part in wanted.items()}
+        return {part: read_bytes(place / name) for name, part in wanted.items()}
     with archives.open_zip(place) as archive:
         inside = {
             wanted[pathlib.PurePosixPath(name).name]: name
@@ -169,7 +163,7 @@ def sha256(classes):
         for label, _, name in files:
             digest.update(f"{label}/{pathlib.PurePosixPath(name).name}\n".encode())
             if is_folder:
-                digest.update(hashlib.sha256(_read(pathlib.Path(store) / name)).digest())
+                digest.update(hashlib.sha256(read_bytes(pathlib.Path(store) / name)).digest())
     return digest.hexdigest()
 
 

@@ -3,12 +3,12 @@
 One figure a data set: validation accuracy of every config, and its training accuracy dotted.
 """
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from oneshot_tf.evaluation.figure_curves import POINTS, thin_lines
+from oneshot_tf.evaluation.figure_curves import POINTS, plot_seeds, thin_lines
 from oneshot_tf.evaluation.palette import CLASSES, RIGHT, WRONG
+from oneshot_tf.options import span_words
 
 COLOURS = (*(c for c in CLASSES if c != "#F0E442"), RIGHT, WRONG)  # yellow is no line on white
 MARKS = ("o", "s", "^", "D", "v")  # change when the colours recur
@@ -108,14 +108,8 @@ def lowest(runs):
 def _label(config, runs, last):
     seeds = f", {len(runs)} seeds" if len(runs) > 1 else ""
     end = "nothing validated" if last is None else f"{last:.1f} % at the end"
-    sizes = [_span(runs[0], name) for name in ("way", "shot")]
+    sizes = [span_words(runs[0][name], runs[0].get(f"{name}_from")) for name in ("way", "shot")]
     return f"{config}\n{sizes[0]}-way {sizes[1]}-shot{seeds}; {end}"
-
-
-def _span(run, name):
-    """ "1 to 5" where it was drawn for every batch."""
-    low = run.get(f"{name}_from")
-    return f"{run[name]}" if low in (None, run[name]) else f"{low} to {run[name]}"
 
 
 def _line(axes, runs, part, color, **look):
@@ -123,11 +117,6 @@ def _line(axes, runs, part, color, **look):
     runs = [run for run in runs if run[part]]
     if not runs:
         return None
-    updates = [np.array([p["episode"] for p in run[part]]) / run["batch_size"] for run in runs]
-    values = [np.array([p["accuracy"] for p in run[part]], float) for run in runs]
-    at = min(updates, key=lambda u: u[-1])  # as far as all seeds have come
-    rows = np.stack([np.interp(at, u, v) for u, v in zip(updates, values, strict=True)])
-    axes.plot(at, rows.mean(axis=0), color=color, **look)
-    if len(runs) > 1:
-        axes.fill_between(at, rows.min(axis=0), rows.max(axis=0), color=color, alpha=0.15, lw=0)
-    return float(rows.mean(axis=0)[-1])
+    updates = [[p["episode"] / run["batch_size"] for p in run[part]] for run in runs]
+    values = [[p["accuracy"] for p in run[part]] for run in runs]
+    return plot_seeds(axes, updates, values, color, **look)

@@ -150,10 +150,31 @@ def _seeds(runs):
 
 def _line(axes, runs, take, colour, label):
     """The mean over seeds, and the range from the smallest to the largest."""
-    episodes = [np.array([p["episode"] for p in run["points"]], float) for run in runs]
-    values = [np.array([take(p) for p in run["points"]], float) for run in runs]
-    at = min(episodes, key=lambda e: e[-1])  # as far as all seeds have come
-    rows = np.stack([np.interp(at, e, v) for e, v in zip(episodes, values, strict=True)])
-    axes.plot(at, rows.mean(axis=0), color=colour, lw=1.6, label=label)
-    if len(runs) > 1:
-        axes.fill_between(at, rows.min(axis=0), rows.max(axis=0), color=colour, alpha=0.2, lw=0)
+    episodes = [[p["episode"] for p in run["points"]] for run in runs]
+    values = [[take(p) for p in run["points"]] for run in runs]
+    plot_seeds(axes, episodes, values, color=colour, lw=1.6, label=label)
+
+
+def plot_seeds(axes, places, values, color, **look):
+    """One curve of several seeds: their mean, and the range from the smallest to the largest.
+
+    Args:
+      axes: where to draw.
+      places: [the places of a seed's points, rising, for each seed].
+      values: [as many values of a seed, for each seed].
+      color: of line and range.
+      **look: of the line.
+
+    Returns:
+      The last value of the mean.
+    """
+    places = [np.asarray(p, float) for p in places]
+    at = min(places, key=lambda p: p[-1])  # as far as all seeds have come
+    rows = [np.interp(at, p, np.asarray(v, float)) for p, v in zip(places, values, strict=True)]
+    mean = np.mean(rows, axis=0)
+    axes.plot(at, mean, color=color, **look)
+    if len(rows) > 1:
+        axes.fill_between(
+            at, np.min(rows, axis=0), np.max(rows, axis=0), color=color, alpha=0.2, lw=0
+        )
+    return float(mean[-1])

@@ -7,6 +7,7 @@ import sys
 
 from oneshot_tf.data import DATASET_DEFAULTS
 from oneshot_tf.evaluation import tables
+from oneshot_tf.options import span_words
 
 CITATIONS = {
     "flmn": 'Mureja, Park and Yoo, "Meta-Learning via Feature-Label Memory Network", 2017',
@@ -124,10 +125,8 @@ def _training(learner, config, trained):
     train = config.train
     if learner.episode == "labelled":
         return f"{trained['episodes']:,} single pictures, a softmax over all training classes"
-    way, shot = (
-        f"{low} to {high}" if low not in (None, high) else f"{high}"
-        for high, low in ((train.way, train.way_from), (train.shot, train.shot_from))
-    )
+    way = span_words(train.way, train.way_from)
+    shot = span_words(train.shot, train.shot_from)
     return f"{trained['episodes']:,} episodes of {way} classes with {shot} pictures each"
 
 

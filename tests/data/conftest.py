@@ -1,12 +1,10 @@
 """What the tests of the data share: a cache of their own, small pictures, the real data if any."""
 
-import io
 import os
 import pathlib
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from oneshot_tf.data import glyphs, omniglot
 from oneshot_tf.options import DataOptions
@@ -52,19 +50,6 @@ def all_glyphs(session_cache):
 def all_omniglot(session_cache, real_data):
     """All of the real Omniglot at 20 x 20, read once."""
     return _with_cache(session_cache, lambda: omniglot.load(real_data, DataOptions(image_size=20)))
-
-
-@pytest.fixture(scope="session")
-def encode():
-    """(array or Pillow image, format) -> the bytes of a picture file."""
-
-    def encode(picture, format="PNG", **arguments):
-        image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-        file = io.BytesIO()
-        image.save(file, format, **arguments)
-        return file.getvalue()
-
-    return encode
 
 
 @pytest.fixture

@@ -1,10 +1,7 @@
 """What the tests of serving share: one small export a model, loaded once."""
 
-import io
-
 import pytest
 import tensorflow as tf
-from PIL import Image
 
 from oneshot_tf.serving import signatures
 from tests.serving import exports
@@ -27,16 +24,3 @@ def served(make_learner, tmp_path_factory):
         return made[key][:2]
 
     return serve
-
-
-@pytest.fixture(scope="session")
-def encode_picture():
-    """(array or Pillow image, format) -> the bytes of a picture file."""
-
-    def encode(picture, format="PNG", **arguments):
-        image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-        file = io.BytesIO()
-        image.save(file, format, **arguments)
-        return file.getvalue()
-
-    return encode

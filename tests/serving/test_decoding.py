@@ -14,7 +14,7 @@ from tests.serving.exports import drawing
 @pytest.mark.parametrize("ink", ["auto", "dark", "light"])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("kind", ["gray", "colour", "inverted", "alpha", "palette", "tiny", "jpeg"])
-def test_files_are_prepared_as_pillow_does(random, encode_picture, kind, channels, ink):
+def test_files_are_prepared_as_pillow_does(random, encode, kind, channels, ink):
     made = drawing(random, 61, 40, 1 if kind in ("gray", "inverted", "tiny") else 3)
     if kind == "inverted":
         made = 255 - made
@@ -25,7 +25,7 @@ def test_files_are_prepared_as_pillow_does(random, encode_picture, kind, channel
         image.putalpha(Image.fromarray(random.integers(0, 256, (61, 40), np.uint8)))
     if kind == "palette":
         image = image.quantize(8)
-    content = encode_picture(image, "JPEG" if kind == "jpeg" else "PNG")
+    content = encode(image, "JPEG" if kind == "jpeg" else "PNG")
     options = DataOptions(dataset="folder", image_size=20, channels=channels, ink=ink)
     expected = pictures.prepare(content, "it", options).astype(np.float32) / 255
     found = decoding.decode_all(tf.constant([content]), (20, 20, channels), ink).numpy()[0]
@@ -33,8 +33,8 @@ def test_files_are_prepared_as_pillow_does(random, encode_picture, kind, channel
     np.testing.assert_allclose(found, expected, atol=(6 if kind == "jpeg" else 2.01) / 255)
 
 
-def test_a_long_picture_is_reduced_as_pillow_does(random, encode_picture):
-    content = encode_picture(drawing(random, 40, 4500, 1))
+def test_a_long_picture_is_reduced_as_pillow_does(random, encode):
+    content = encode(drawing(random, 40, 4500, 1))
     options = DataOptions(dataset="folder", image_size=28, channels=1)
     expected = pictures.prepare(content, "it", options).astype(np.float32) / 255
     found = decoding.decode_all(tf.constant([content]), (28, 28, 1), "auto").numpy()[0]

@@ -186,12 +186,8 @@ def test_the_graph_itself_refuses_other_sizes(make_learner, tmp_path):
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])
-def test_classify_encoded_equals_classify_of_prepared_pictures(
-    served, random, encode_picture, format
-):
-    drawings = [
-        encode_picture(exports.drawing(random, 30, 20 + 3 * k, 1), format) for k in range(5)
-    ]
+def test_classify_encoded_equals_classify_of_prepared_pictures(served, random, encode, format):
+    drawings = [encode(exports.drawing(random, 30, 20 + 3 * k, 1), format) for k in range(5)]
     images = decoding.decode_all(tf.constant(drawings), (IMAGE_SIZE, IMAGE_SIZE, 1), "auto").numpy()
     labels = np.array([0, 1, 2], np.int64)
     answer = served("flmn")[1]
@@ -214,9 +210,9 @@ def huge_head(content):
     return content[:16] + (60000).to_bytes(4, "big") * 2 + content[24:]
 
 
-def test_classify_encoded_refuses_bad_files(served, random, encode_picture):
+def test_classify_encoded_refuses_bad_files(served, random, encode):
     answer = served("flmn")[1]["classify_encoded"]
-    good = encode_picture(exports.drawing(random, 12, 12, 1))
+    good = encode(exports.drawing(random, 12, 12, 1))
 
     def ask_files(*query, labels=(0, 1)):
         return answer(
