@@ -74,7 +74,7 @@ def _draw(dataset, configs):
         last = _line(axes, runs, "validation", ls="-", lw=1.8, markersize=3.5, **look)
         axes.plot([], [], label=_label(config, runs, last), **look)
         handles.append((-1.0 if last is None else last, axes.lines[-1]))
-    low = lowest([run for runs in configs.values() for run in runs])
+    low, high = limits([run for runs in configs.values() for run in runs])
     for way in {run["way"] for runs in configs.values() for run in runs}:
         if 100.0 / way < low:
             continue
@@ -83,9 +83,9 @@ def _draw(dataset, configs):
         place = (0.995, 100.0 / way)
         axes.annotate(f"chance, {way}-way", place, xycoords=("axes fraction", "data"), **words)
     sizes = sorted({run["batch_size"] for runs in configs.values() for run in runs})
-    axes.set_xlabel(f"updates (batches of {' or '.join(map(str, sizes))} episodes)")
+    axes.set_xlabel(f"updates (a batch: {' or '.join(map(str, sizes))} episodes or pictures)")
     axes.set_ylabel("accuracy, %")
-    axes.set_ylim(low, 100.5)
+    axes.set_ylim(low, high + 0.5)
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter("{x:,.0f}")
@@ -96,13 +96,14 @@ def _draw(dataset, configs):
     return figure
 
 
-def lowest(runs):
-    """Where the accuracy axis begins: a little below all curves after their first twentieth."""
+def limits(runs):
+    """Where the accuracy axis begins and ends: around all curves after their first twentieth."""
     values = []
     for run in runs:
         for part in (run["points"], run["validation"]):
             values += [p["accuracy"] for p in part if p["episode"] >= part[-1]["episode"] / 20]
-    return max(0, 5 * int(min(values, default=0) // 5) - 5)
+    low, high = min(values, default=0), max(values, default=100)
+    return max(0, 5 * int(low // 5) - 5), min(100, 5 * int(-(-high // 5)) + 5)
 
 
 def _label(config, runs, last):

@@ -98,14 +98,13 @@ def test_a_run_without_validation_is_drawn_as_well(dataset):
     assert "nothing validated" in figure.legends[0].get_texts()[0].get_text()
 
 
-def test_the_axis_begins_a_little_below_the_curves():
+def test_the_axis_goes_a_little_beyond_the_curves():
     """The first steps, which are far below, do not count."""
     points = [
         {"episode": 1, "accuracy": 20.0},
         *({"episode": e, "accuracy": 91.0 + e / 100} for e in range(50, 500, 50)),
     ]
-    assert figure_batches.lowest([{"points": points, "validation": []}]) == 85
-    assert (
-        figure_batches.lowest([{"points": points, "validation": [{"episode": 9, "accuracy": 3.0}]}])
-        == 0
-    )
+    assert figure_batches.limits([{"points": points, "validation": []}]) == (85, 100)
+    low = [{"episode": 9, "accuracy": 3.0}]
+    assert figure_batches.limits([{"points": points, "validation": low}]) == (0, 100)
+    assert figure_batches.limits([{"points": low, "validation": low}]) == (0, 10)
