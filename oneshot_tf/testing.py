@@ -92,6 +92,10 @@ def measure_sequence(learner, config, population, parsed, options):
     """Accuracy by presentation, in episodes as long as the training's."""
     if learner.episode != "sequence":
         raise UserError(f"{config.model} answers queries, no sequences; use --protocol=few_shot")
+    if parsed.get("way_from") or parsed.get("shot_from"):
+        raise UserError(
+            "--way and --shot must be one number each for sequences; leave out low:high"
+        )
     if parsed.get("way") not in (None, config.train.way):
         raise UserError(
             f"--way must be {config.train.way}, as trained. Received: {parsed.get('way')}"
@@ -130,9 +134,12 @@ def measure_few_shot(learner, config, population, parsed, options):
 def settings_of(learner, config, parsed, population):
     """[(way, shot)] of the few-shot protocol: the usual ones as far as model and data go."""
     way, shot = parsed.get("way"), parsed.get("shot")
-    settings = [s for s in SETTINGS if (way in (None, s[0])) and (shot in (None, s[1]))] or [
-        (way or config.train.way, shot or 1)
-    ]
+    if parsed.get("way_from") or parsed.get("shot_from"):
+        ways = numbers(parsed, "way") or (config.train.way,)
+        settings = [(w, s) for w in ways for s in numbers(parsed, "shot") or (1,)]
+    else:
+        settings = [s for s in SETTINGS if (way in (None, s[0])) and (shot in (None, s[1]))]
+        settings = settings or [(way or config.train.way, shot or 1)]
     if way is None:
         there = population.people.num_classes
         settings = [s for s in settings if s[0] <= there] or [(there, shot or 1)]
@@ -143,6 +150,12 @@ def settings_of(learner, config, parsed, population):
                 f"--way must be at most {config.train.way}, as trained. Received: {way}"
             )
     return settings
+
+
+def numbers(parsed, name):
+    """All from low to high of `--name=low:high`, one number of `--name=5`, nothing without."""
+    high = parsed.get(name)
+    return () if high is None else range(parsed.get(f"{name}_from") or high, high + 1)
 
 
 def sequence_sampler(learner, config, population, shot, options, batch=protocols.BATCH):

@@ -114,6 +114,19 @@ def test_the_record_of_another_test_is_not_overwritten(trained, tmp_path):
     assert json.loads(path.read_text())["protocol"] == json.loads(before)["protocol"]
 
 
+def test_a_span_is_tested_one_after_the_other(trained, tmp_path):
+    words = [f"--workdir={trained}", f"--results={tmp_path}", "--eval_queries=1"]
+    words += ["--eval_episodes=20", "--way=2", "--shot=1:3"]
+    code, output, errors = run(commands.evaluate, *words)
+    assert code == 0, errors
+    (path,) = tmp_path.glob("*.json")
+    record = json.loads(path.read_text())
+    assert list(record["accuracy"]) == ["2w1s", "2w2s", "2w3s"]
+    assert (record["protocol"]["way"], record["protocol"]["shot"]) == ([2], [1, 2, 3])
+    code, _, errors = run(commands.evaluate, *words[:-1], "--shot=3:1")
+    assert code == 1 and "--shot must be a whole number, or low:high" in one_line(errors)
+
+
 def test_the_usual_settings_go_as_far_as_the_classes(trained):
     """Four test classes: 4 ways, not 5 or 20."""
     words = [f"--workdir={trained}", "--eval_queries=1", "--eval_episodes=20", "--shot=1"]
