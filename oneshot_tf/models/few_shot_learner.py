@@ -9,11 +9,11 @@ import math
 import tensorflow as tf
 import tf_keras as keras
 
-from oneshot_tf.episodes import FewShotEpisode
 from oneshot_tf.errors import UserError
 from oneshot_tf.layers.conv4 import Conv4
 from oneshot_tf.models.base import Learner
-from oneshot_tf.ops import descent, losses, matching
+from oneshot_tf.models.finetuning import FineTuning
+from oneshot_tf.ops import losses, matching
 from oneshot_tf.options import Options, option
 
 
@@ -42,12 +42,11 @@ def aggregate_option():
     )
 
 
-class FewShotLearner(Learner):
+class FewShotLearner(FineTuning, Learner):
     """An embedding of pictures; a query's class is found by comparing embeddings."""
 
     Options = EmbeddingOptions
     episode = "few_shot"
-    finetune_matches = ("own",)
     # One model for all four usual settings. More ways than in the test: with as many pictures seen,
     # 60 ways and 5 shots gave 98.9/99.7/95.5/98.7 % on validation classes of Omniglot, 5 to 20 ways
     # and 1 to 5 shots 98.5/99.6/94.3/98.4
@@ -119,6 +118,18 @@ class FewShotLearner(Learner):
         """
         raise NotImplementedError
 
+    def in_context(self, support, labels, query, training=False):
+        """What is compared: embeddings after all that a model lets them see of the support.
+
+        Args:
+          As of `similarities`.
+
+        Returns:
+          (support [B, S, E], query [B, Q, E]).
+        """
+        del labels, training
+        return support, query
+
     def answer(self, support, labels, query, training=False):
         """Log-probabilities of the classes, [B, Q, K], from embeddings as in `similarities`."""
         scores = self.similarities(support, labels, query, training)
@@ -168,17 +179,6 @@ class FewShotLearner(Learner):
             return self.embedding.learned
         return [self.support_embedding.learned, self.embedding.learned]
 
-    def flat_weights(self):
-        """The embedding's weights as a list."""
-        return [v for v in tf.nest.flatten(self.learned_weights()) if v is not None]
-
-    def pack(self, values):
-        """The structure of `learned_weights`, of a list as `flat_weights` gives it."""
-        own, left = self.learned_weights(), iter(values)
-        # a block without a bias has None in its place
-        leaves = [None if v is None else next(left) for v in tf.nest.flatten(own)]
-        return tf.nest.pack_sequence_as(own, leaves)
-
     def speakers(self, episode, training):
         """bool [B, S + Q]: whose statistics normalise an episode at test; None: running ones."""
         if training or self.options.bn == "running":
@@ -196,54 +196,6 @@ class FewShotLearner(Learner):
         """Minus the mean log-probability of the right classes, [MN] Eq. 2."""
         del support, query
         return losses.cross_entropy(logits, episode.query_labels)
-
-    def finetuned(self, episode, steps, rate, match="own"):
-        """The answer after fine-tuning on each episode's own support, [MN] section 4.1.
-
-        Adam moves the embedding's weights to lower the model's own loss with the support as its
-        own queries. Weights are tensors here: nothing is left behind, and it can be exported.
-
-        Args:
-          episode: `FewShotEpisode`.
-          steps: steps of Adam for each episode (the paper does not say).
-          rate: its learning rate (the paper does not say).
-          match: one of `finetune_matches`.
-
-        Returns:
-          logits [B, Q, K].
-        """
-        del match
-
-        def tuned_answer(parts):
-            one = FewShotEpisode(*(part[None] for part in parts))
-            tuned = self._tune(one, steps, rate)
-            support, query = self.embed_episode(one, False, tuned)
-            return self.answer(support, one.support_labels, query)[0]
-
-        return self._map_episodes(tuned_answer, episode)
-
-    def _tune(self, one, steps, rate):
-        """The embedding's weights after fine-tuning on the support of a batch of one episode."""
-        known = FewShotEpisode(one.support, one.support_labels, one.support, one.support_labels)
-
-        def loss(values):
-            support, query = self.embed_episode(known, False, self.pack(values))
-            logits = self.answer(support, known.support_labels, query)
-            return self.episode_loss(support, query, logits, known)
-
-        return self.pack(descent.adam(loss, self.flat_weights(), steps, rate))
-
-    def _map_episodes(self, answer, episode):
-        """`answer` of each episode by itself, with all episodes' way: [B, Q, K]."""
-        way = matching.way_of(episode.support_labels)
-
-        def padded(parts):
-            found = answer(parts)
-            missing = way - tf.shape(found)[1]
-            return tf.pad(found, [[0, 0], [0, missing]], constant_values=matching.IMPOSSIBLE)
-
-        spec = tf.TensorSpec([None, None], tf.float32)
-        return tf.map_fn(padded, tuple(episode), fn_output_signature=spec)
 
     def predict_labels(self, logits):
         return tf.argmax(logits, axis=-1, output_type=tf.int32)

@@ -84,15 +84,16 @@ class Matching(FewShotLearner):
             )
 
     def similarities(self, support, labels, query, training=False):
-        if self.options.fce:
-            support, query = self.contextualise(support, labels, query, training)
+        support, query = self.in_context(support, labels, query, training)
         weights = self.bilinear if self.options.kernel == "bilinear" else None
         return self.scale * matching.similarity(
             query, support, self.options.kernel, weights, self.options.normalize
         )
 
-    def contextualise(self, support, labels, query, training=False):
+    def in_context(self, support, labels, query, training=False):
         """Full-context embeddings (g [B, S, D], f [B, Q, D]) of g' and f'."""
+        if not self.options.fce:
+            return support, query
         there = labels >= 0
         if self.options.fce_width:
             support, query = self.projection(support), self.projection(query)

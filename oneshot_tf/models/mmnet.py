@@ -148,13 +148,17 @@ class MMNet(FewShotLearner):
 
         Support and query are what the shared blocks give, [B, S or Q, h w F].
         """
+        g, f = self.in_context(support, labels, query, training)
+        return self.scale * matching.similarity(f, g, self.options.similarity)
+
+    def in_context(self, support, labels, query, training=False):
+        """(g(x_n) [B, S, Dz], Eq. 6, f(x | M) [B, Q, Dz]) of what the shared blocks give."""
         known = self._apply_last(support, training)
         memory, keys = self.memorise(known, labels)
         g = known
         if self.options.read_memory:
-            g = self.from_memory(key_value.read(memory, keys)) + known  # Eq. 6
-        f = self.embed_queries(query, memory, training)
-        return self.scale * matching.similarity(f, g, self.options.similarity)
+            g = self.from_memory(key_value.read(memory, keys)) + known
+        return g, self.embed_queries(query, memory, training)
 
     def memorise(self, known, labels):
         """(memory after the whole support, keys z^k [B, S, D]), Eq. 3 and 4; (None, None) without."""

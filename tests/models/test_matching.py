@@ -42,8 +42,8 @@ def test_queries_never_change_the_support_embeddings(make_learner, episode):
     learner = make_learner("matching", fce=True)
     labels = episode.support_labels
     support, query = learner.embed_episode(episode, False)
-    before, _ = learner.contextualise(support, labels, query)
-    after, _ = learner.contextualise(support, labels, 3.0 - query)
+    before, _ = learner.in_context(support, labels, query)
+    after, _ = learner.in_context(support, labels, 3.0 - query)
     np.testing.assert_array_equal(before, after)
 
 
