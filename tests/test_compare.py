@@ -1,0 +1,69 @@
+"""The comparison as a user runs it."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from oneshot_tf import commands, compare
+from tests.test_commands import one_line, run
+
+SMALL = ["--dataset=glyphs", "--image_size=16", "--way=3", "--shot=1", "--queries=1"]
+SMALL += ["--episodes=4", "--batch_size=2", "--validation_episodes=4"]
+SMALL += ["--norotations", "--notest_rotations", "--figures_every=0"]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """{name: workdir} of two models with an embedding and one that reads sequences."""
+    folder = tmp_path_factory.mktemp("runs")
+    models = {
+        "matching": ["--filters=4", "--blocks=2", "--fce"],
+        "mmnet": ["--filters=4", "--blocks=2", "--key_width=5", "--hidden_size=6"],
+        "lstm": ["--hidden_size=4"],
+    }
+    for name, own in models.items():
+        words = SMALL + own
+        if name == "lstm":
+            drop = ("--queries", "--notest_rotations")
+            words = [w for w in words if not w.startswith(drop)]
+        code, _, errors = run(
+            commands.train, f"--model={name}", *words, f"--workdir={folder / name}"
+        )
+        assert code == 0, errors
+    return folder
+
+
+def test_two_models_beside_each_other(runs, tmp_path):
+    both = f"--runs={runs / 'matching'},{runs / 'mmnet'}"
+    code, output, errors = run(compare.main, both, "--way=3", "--shot=2", f"--output={tmp_path}")
+    assert code == 0, errors
+    for name in ("map", "similarity"):
+        path = tmp_path / f"{name}.png"
+        assert f"figure: {path}" in output
+        picture = np.asarray(Image.open(path))
+        assert picture.shape[1] > 1.4 * picture.shape[0] and picture.std() > 5
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        ([], "--runs is missing"),
+        (["--runs={0}/lstm"], "reads sequences"),
+        (["--runs={0}/nothing"], "nothing"),
+        (["--runs={0}/matching", "--shot=20"], "--shot must be below 20"),
+    ],
+)
+def test_mistakes_are_named(runs, tmp_path, words, message):
+    words = [word.format(runs) for word in words]
+    code, _, errors = run(compare.main, *words, f"--output={tmp_path / 'drawn'}")
+    assert code == 1 and message in one_line(errors)
+    assert not (tmp_path / "drawn").exists()
+
+
+def test_pictures_of_other_sizes_are_no_comparison(runs, tmp_path):
+    words = [w for w in SMALL if not w.startswith("--image_size")]
+    words += ["--image_size=12", "--filters=4", "--blocks=2", f"--workdir={tmp_path / 'run'}"]
+    assert run(commands.train, "--model=matching", *words)[0] == 0
+    both = f"--runs={runs / 'matching'},{tmp_path / 'run'}"
+    code, _, errors = run(compare.main, both)
+    assert code == 1 and "must have one --image_size. Received: 16" in one_line(errors)
