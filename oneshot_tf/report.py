@@ -9,7 +9,14 @@ import pathlib
 
 from oneshot_tf import flags
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import figure_batches, figure_curves, figures, records, tables
+from oneshot_tf.evaluation import (
+    figure_batches,
+    figure_curves,
+    figure_sizes,
+    figures,
+    records,
+    tables,
+)
 from oneshot_tf.files import read_json, write_text
 from oneshot_tf.training.logging import read_metrics
 
@@ -32,14 +39,15 @@ def main(argv):
         path = results / "curves" / f"{curve['config']}-seed{curve['seed']}.json"
         records.write(path, curve)
         print(f"curve: {path}")
-    text = tables.text(tables.read_records(results))
+    kept = tables.read_records(results)
+    text = tables.text(kept)
     print(text)
     write_text(results / "tables.md", text)
     readme = pathlib.Path(parsed.get("readme", "README.md"))
     if parsed.get("readme") or readme.is_file():
         tables.replace(readme, text)
     runs = [curve_of(folder) for folder in listed(parsed.get("runs"))]
-    draw(by_config(runs or kept_curves(results / "curves")), output)
+    draw(by_config(runs or kept_curves(results / "curves")), kept, output)
     return 0
 
 
@@ -88,10 +96,10 @@ def by_config(curves):
     return grouped
 
 
-def draw(curves, folder):
-    """Writes the figures and says what is missing."""
+def draw(curves, kept, folder):
+    """Writes the figures of curves and records, and says what is missing."""
     drawn, missing = figure_curves.draw(curves)
-    for name, figure in (drawn | figure_batches.draw(curves)).items():
+    for name, figure in (drawn | figure_batches.draw(curves) | figure_sizes.draw(kept)).items():
         path = folder / f"{name}.png"
         folder.mkdir(parents=True, exist_ok=True)
         figures.save(figure, path)

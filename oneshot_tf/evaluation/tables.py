@@ -14,6 +14,7 @@ PROTOCOL = ("kind", "part", "way", "shot", "queries", "test_rotations", "augment
 PROTOCOL += ("finetune", "orders")
 NEEDED = ("model", "config", "seed", "dataset", "protocol", "accuracy", "paper", "train")
 BN = {"support": "support's statistics", "batch": "whole episode's statistics: transductive"}
+MANY_SHOTS = 3  # tested at so many shots, a row stands in a table of its own
 HEAD = ["config", "tested on", "seeds", "episodes"]
 
 
@@ -138,9 +139,19 @@ def sequence_table(groups):
     return markdown([*HEAD, *PRESENTATIONS], rows(chosen, PRESENTATIONS))
 
 
-def few_shot_table(groups):
-    """Accuracy on queries by way and shot, or None where no record is of that kind."""
-    chosen = [g for g in groups if g[0]["protocol"]["kind"] == "few_shot"]
+def few_shot_table(groups, shot_by_shot=False):
+    """Accuracy on queries by way and shot, or None where no record is of that kind.
+
+    Args:
+      groups: of `group`.
+      shot_by_shot: only tests of three and more shots; otherwise only the others.
+    """
+    chosen = [
+        g
+        for g in groups
+        if g[0]["protocol"]["kind"] == "few_shot"
+        and (len(g[0]["protocol"].get("shot", ())) >= MANY_SHOTS) == shot_by_shot
+    ]
     if not chosen:
         return None
     keys = sorted({k for g in chosen for r in g for k in r["accuracy"]}, key=_way_and_shot)
@@ -162,10 +173,13 @@ def text(records):
         "episodes: those that the tested checkpoint was trained on."
     ]
     sequence, few_shot = sequence_table(groups), few_shot_table(groups)
+    by_shot = few_shot_table(groups, shot_by_shot=True)
     if sequence:
         parts += ["Sequences, by how often the class has been shown:", sequence]
     if few_shot:
         parts += ["Queries after a support set:", few_shot]
+    if by_shot:
+        parts += ["Queries after a support set, shot by shot:", by_shot]
     if len(parts) == 1:
         parts = ["No records yet: `python eval.py --workdir=... --results=results` writes them."]
     return "\n\n".join(parts) + "\n"

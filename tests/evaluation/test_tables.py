@@ -143,3 +143,15 @@ def test_missing_marks_are_an_error_and_leave_the_file(tmp_path, content):
     with pytest.raises(UserError, match="must have the lines"):
         tables.replace(path, "new\n")
     assert path.read_text() == content
+
+
+def test_many_shots_stand_in_a_table_of_their_own():
+    usual = record("a", kind="few_shot", accuracy={"5w1s": 90.0, "5w5s": 95.0}, shot=[1, 5])
+    every = {f"20w{s}s": 80.0 + s for s in range(1, 6)}
+    by_shot = record("b", kind="few_shot", accuracy=every, shot=[1, 2, 3, 4, 5])
+    groups = tables.group([usual, by_shot])
+    first, second = tables.few_shot_table(groups), tables.few_shot_table(groups, shot_by_shot=True)
+    assert "`a`" in first and "`b`" not in first and "20-way" not in first
+    assert "`b`" in second and "`a`" not in second
+    assert cells(second.splitlines()[2])[4:] == ["81.0", "82.0", "83.0", "84.0", "85.0"]
+    assert "shot by shot" in tables.text([by_shot]) and "shot by shot" not in tables.text([usual])
