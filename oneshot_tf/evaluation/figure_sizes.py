@@ -19,8 +19,13 @@ def sizes(records):
     for record in records:
         match = NAME.fullmatch(record["config"])
         protocol = record["protocol"]
-        usual = protocol["part"] == "test" and len(protocol.get("shot", ())) < 3
-        if match and usual and record["dataset"] == record["train"]["dataset"]:
+        usual = protocol["kind"] == "few_shot" and protocol["part"] == "test"
+        if (
+            match
+            and usual
+            and len(protocol["shot"]) < 3
+            and record["dataset"] == record["train"]["dataset"]
+        ):
             by_size = found.setdefault((match["before"], record["dataset"]), {})
             by_size.setdefault(int(match["size"]), []).append(record)
     return found

@@ -8,7 +8,7 @@ def record(config, mean, seed=0, shot=(1, 5), part="test", trained_on="omniglot"
         "config": config,
         "seed": seed,
         "dataset": "omniglot",
-        "protocol": {"part": part, "shot": list(shot)},
+        "protocol": {"kind": "few_shot", "part": part, "shot": list(shot)},
         "accuracy": {"5w1s": {"mean": mean, "ci95": 0.2}, "20w1s": {"mean": mean - 4, "ci95": 0.3}},
         "train": {"dataset": trained_on},
     }
