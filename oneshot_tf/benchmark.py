@@ -71,6 +71,9 @@ def measure(config, updates, other_precision=False):
             runs["other"] = _runner(other, lambda _: fixed, config.train, strategy, None)
         for run in runs.values():
             run(1)
+        for name, part in learner.timed_parts(fixed).items():
+            runs[f"part {name}"] = _part_runner(part, config.train.batch_size)
+            runs[f"part {name}"](1)
         runs["peak"] = lambda _: matmul_peak()
         rates = {name: [] for name in runs}
         for _ in range(BLOCKS):
@@ -107,6 +110,24 @@ def _runner(learner, sample, options, strategy, workdir):
     return run
 
 
+def _part_runner(part, batch_size):
+    """(number of times) -> episodes/s of one part of a step."""
+
+    @tf.function
+    def times(num):
+        noise = tf.constant(0.0)
+        for _ in tf.range(num):
+            noise = 1e-9 * tf.tanh(part(noise))  # each time waits for the one before
+        return noise
+
+    def run(num):
+        began = time.perf_counter()
+        float(times(tf.constant(num)))
+        return num * batch_size / (time.perf_counter() - began)
+
+    return run
+
+
 def _summary(config, learner, rates, memory, first_step):
     real, bare = (statistics.median(rates[name]) for name in ("real", "bare"))
     peak = max(rates["peak"])
@@ -115,6 +136,11 @@ def _summary(config, learner, rates, memory, first_step):
     other = {}
     if "other" in rates:
         other = {"other_over_bare": round(statistics.median(rates["other"]) / bare, 3)}
+    parts = {
+        name.removeprefix("part "): round(bare / statistics.median(found), 3)
+        for name, found in rates.items()
+        if name.startswith("part ")
+    }
     return {
         "model": config.model,
         "dataset": config.data.dataset,
@@ -126,6 +152,7 @@ def _summary(config, learner, rates, memory, first_step):
         "bare_episodes_per_second": round(bare, 1),
         "real_over_bare": round(real / bare, 3),
         **other,
+        **({"parts_of_bare": parts} if parts else {}),
         "gflop_per_second": round(real * flops / 1e9, 1),
         "matmul_gflop_per_second": round(peak / 1e9, 1),
         "of_peak": round(real * flops / peak, 3),
@@ -195,6 +222,10 @@ def table(numbers):
     head = f"{numbers['model']} on {numbers['dataset']}, batch {numbers['batch_size']}, "
     head += numbers["precision"]
     lines = [f"{numbers[key]:>10} {unit}" for key, unit in units.items() if key in numbers]
+    lines += [
+        f"{share:>10} share of the bare step: {name}"
+        for name, share in numbers.get("parts_of_bare", {}).items()
+    ]
     return "\n".join([head, *lines])
 
 

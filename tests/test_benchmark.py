@@ -43,6 +43,17 @@ def test_peak_is_measured():
     assert benchmark.matmul_peak(size=64, repeats=2) > 0
 
 
+def test_parts_of_a_step_are_timed(pictures, tmp_path, capsys):
+    path = tmp_path / "numbers.json"
+    words = ["--model=mmnet", "--dataset=folder", f"--data_dir={pictures}", "--image_size=8"]
+    words += ["--way=3", "--shot=2", "--queries=1", "--blocks=2", "--filters=4", "--key_width=5"]
+    words += ["--hidden_size=6", "--batch_size=2", "--updates=2", f"--json={path}"]
+    benchmark.main(["benchmark", *words])
+    numbers = json.loads(path.read_text())
+    assert set(numbers["parts_of_bare"]) == {"write"} and numbers["parts_of_bare"]["write"] > 0
+    assert "share of the bare step: write" in capsys.readouterr().out
+
+
 def test_the_other_precision_and_episodes_of_one_size(pictures, tmp_path):
     path = tmp_path / "numbers.json"
     words = ["--model=matching", "--dataset=folder", f"--data_dir={pictures}", "--image_size=8"]

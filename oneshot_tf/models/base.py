@@ -77,6 +77,18 @@ class Learner(keras.Model):
         """Logits after fine-tuning on each episode's support; see `FewShotLearner`."""
         raise NotImplementedError
 
+    def timed_parts(self, episode):
+        """Parts of a training step that are worth a time of their own, for the benchmark.
+
+        Args:
+          episode: a batch of the kind of episode it trains on.
+
+        Returns:
+          {name: (noise) -> scalar}: the part with its gradient, at inputs moved by a scalar.
+        """
+        del episode
+        return {}
+
     def flops_per_episode(self, steps):
         """Multiplications and additions of a training step for one episode, in floating-point ops."""
         raise NotImplementedError

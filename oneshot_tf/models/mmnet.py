@@ -207,6 +207,25 @@ class MMNet(FewShotLearner):
         """z: what g gives before the memory is read, [N, Dz]."""
         return self.last_block(tf.reshape(self.support_embedding(images), [-1, *self.map_shape]))
 
+    def timed_parts(self, episode):
+        """ "write": Eq. 3's keys into the memory, and back."""
+        if not (self.options.read_memory or self.options.predict):
+            return {}
+        labels = episode.support_labels
+        shape = [*labels.shape, self.options.key_width]
+        keys = tf.random.stateless_normal(shape, [0, 0])
+
+        def write(noise):
+            moved = keys + noise
+            slots = self.options.slots or min(labels.shape[1], MOST_SLOTS)
+            with tf.GradientTape() as tape:
+                tape.watch(moved)
+                memory = key_value.write_all(moved, labels, slots, self.options.normalize_keys)
+                total = tf.reduce_sum(memory.keys * tf.range(1.0, shape[2] + 1.0))
+            return tf.reduce_sum(tape.gradient(total, moved))
+
+        return {"write": write}
+
     def flops_per_episode(self, steps):
         """The convolutions of all pictures; the memory is not counted."""
         last = self.last_block.flops()
