@@ -12,6 +12,7 @@ MODELS = {
     "matching": "oneshot_tf.models.matching:Matching",
     "prototypical": "oneshot_tf.models.prototypical:Prototypical",
     "mmnet": "oneshot_tf.models.mmnet:MMNet",
+    "rare_events": "oneshot_tf.models.rare_events:RareEvents",
     "siamese": "oneshot_tf.models.siamese:Siamese",
     "classifier": "oneshot_tf.models.classifier:Classifier",
     "pixels": "oneshot_tf.models.pixels:Pixels",

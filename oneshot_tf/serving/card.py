@@ -23,6 +23,7 @@ CITATIONS = {
     'Recognition", 2015; here on the network of Vinyals et al., 2016',
     "classifier": "the baseline classifier of Vinyals et al., 2016",
     "pixels": "the first row of Vinyals et al., 2016",
+    "rare_events": 'Kaiser, Nachum, Roy and Bengio, "Learning to Remember Rare Events", 2017',
     "mmnet": 'Cai, Pan, Yao, Yan and Mei, "Memory Matching Networks for One-Shot Image '
     'Recognition", 2018',
 }

@@ -1,0 +1,88 @@
+"""The life-long memory as a model: what it writes, asks and learns from."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from oneshot_tf.models.rare_events import in_rounds
+from tests.models.helpers import trained_a_little
+from tests.numpy_reference import rare_events as reference
+
+
+@pytest.fixture
+def learner(make_learner):
+    return trained_a_little(make_learner("rare_events"))
+
+
+def test_rounds_show_every_class_once_before_any_again():
+    labels = np.array([[0, 0, 1, -1, 0, 2, 1], [2, 1, 2, 2, 0, -1, -1]], np.int32)
+    order = in_rounds(tf.constant(labels)).numpy()
+    assert order.tolist() == [[0, 2, 5, 1, 6, 4, 3], [0, 1, 4, 2, 3, 5, 6]]
+    found = np.take_along_axis(labels, order, axis=1)
+    assert found.tolist() == [[0, 1, 2, 0, 1, 0, -1], [2, 1, 0, 2, 2, -1, -1]]
+
+
+def test_the_answer_is_the_nearest_slot_of_a_memory_that_read_the_support(learner, episode):
+    support, query = learner.embed_episode(episode, False)
+    keys, asked = (learner.keys_of(part).numpy() for part in (support, query))
+    answers = learner.predict_labels(learner(episode)).numpy()
+    for b in range(2):
+        labels = episode.support_labels[b].numpy()
+        memory = reference.Memory(len(labels))
+        for n in in_rounds(tf.constant(labels[None])).numpy()[0]:
+            memory.update([(keys[b, n], labels[n])])
+        for q, row in enumerate(asked[b]):
+            similarity, slot = memory.similarities(row)[0]
+            assert answers[b, q] == memory.slots[slot][1]
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_the_loss_against_loops(make_learner, episode, share):
+    """In a shared memory, labels of the second episode are other labels."""
+    learner = trained_a_little(make_learner("rare_events", share_memory=share))
+    support, query = learner.embed_episode(episode, True)
+    rows = learner.keys_of(tf.concat([support, query], axis=1))
+    labels = tf.concat([episode.support_labels, episode.query_labels], axis=1)
+    order, labels = in_rounds(labels).numpy(), labels.numpy()
+    way = int(episode.support_labels.numpy().max()) + 1
+    groups = [[0, 1]] if share else [[0], [1]]
+    losses, right = [], 0
+    for group in groups:
+        memory = reference.Memory(labels.size)
+        for t in range(labels.shape[1]):
+            step = []
+            for b in group:
+                n = order[b, t]
+                label = int(labels[b, n]) + share * b * way if labels[b, n] >= 0 else -1
+                step.append((rows[b, n].numpy(), label))
+                if label >= 0:
+                    pair = memory.contrast(step[-1][0], label)
+                    keys = [None if slot is None else memory.slots[slot][0] for slot in pair]
+                    losses.append(reference.loss(step[-1][0], *keys, 0.1))
+                if label >= 0 and n >= episode.support_labels.shape[1]:
+                    right += memory.slots[memory.similarities(step[-1][0])[0][1]][1] == label
+            memory.update(step)
+    found, metrics = learner.train_loss(episode)
+    np.testing.assert_allclose(found, np.mean(losses), rtol=1e-4, atol=1e-6)
+    queries = (episode.query_labels.numpy() >= 0).sum()
+    assert [metrics[key].numpy()[0] for key in ("right", "shown")] == [right, queries]
+
+
+def test_only_the_asking_side_learns(learner, episode):
+    with tf.GradientTape() as tape:
+        loss, _ = learner.train_loss(episode)
+    gradients = tape.gradient(loss, learner.trainable_variables)
+    assert all(g is not None and np.isfinite(g).all() for g in gradients)
+    assert max(np.abs(g).max() for g in gradients) > 0
+
+
+def test_few_slots_forget_the_oldest_and_go_on(make_learner, episode):
+    learner = make_learner("rare_events", slots=3, age_noise=0.0)
+    assert np.isfinite(learner.train_loss(episode)[0])
+
+
+def test_sharpness_is_the_papers():
+    from oneshot_tf.models.rare_events import RareEventsOptions
+
+    options = RareEventsOptions()
+    assert np.log(0.2 * options.neighbours) / options.margin == pytest.approx(39.36, abs=0.01)
