@@ -13,7 +13,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from oneshot_tf.models.few_shot_learner import EmbeddingOptions, FewShotLearner
-from oneshot_tf.ops import losses, matching, rare_events
+from oneshot_tf.ops import losses, matching, rare_events, slots
 from oneshot_tf.options import option
 
 
@@ -100,8 +100,8 @@ class RareEvents(FewShotLearner):
         together = [groups, -1, tf.shape(labels)[1]]
         of_memory = tf.reshape(labels, together)
         still = tf.reshape(tf.stop_gradient(rows), [*together, self.options.width])
-        slots = self.options.slots or tf.size(of_memory[0])
-        start = rare_events.empty(groups, slots, self.options.width)
+        count = self.options.slots or tf.size(of_memory[0])
+        start = rare_events.empty(groups, count, self.options.width)
         _, keys, there, answers = self._live(start, still, of_memory)
         loss = rare_events.loss(
             tf.reshape(rows, [-1, self.options.width]),
@@ -131,9 +131,9 @@ class RareEvents(FewShotLearner):
 
         def step(t, memory, keys, there, answers):
             found = rare_events.similarities(memory, rows[t])
-            neighbours = rare_events.nearest(memory, found, options.neighbours)
-            chosen = rare_events.contrast(memory, found, neighbours, labels[t])
-            keys = keys.write(t, tf.gather(memory.keys, chosen.slots, axis=1, batch_dims=1))
+            neighbours = slots.nearest(memory.labels, found, options.neighbours)
+            chosen = slots.contrast(memory.labels, found, neighbours, labels[t])
+            keys = keys.write(t, slots.take(memory.keys, chosen.slots))
             answers = answers.write(t, neighbours.labels[:, :, 0])
             noise = options.age_noise * tf.random.stateless_uniform(
                 tf.shape(memory.ages), [0, t], -1.0, 1.0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from oneshot_tf.ops import rare_events
+from oneshot_tf.ops import rare_events, slots
 from tests.numpy_reference import rare_events as reference
 
 WIDTH = 4
@@ -15,9 +15,9 @@ def directions(random, *shape):
     return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
 
 
-def ask(memory, queries, count=rare_events.NEIGHBOURS):
+def ask(memory, queries, count=slots.NEIGHBOURS):
     found = rare_events.similarities(memory, tf.constant(queries))
-    return found, rare_events.nearest(memory, found, count)
+    return found, slots.nearest(memory.labels, found, count)
 
 
 def assert_is(memory, g, expected):
@@ -25,7 +25,7 @@ def assert_is(memory, g, expected):
     for index, slot in enumerate(expected.slots):
         if slot is None:
             assert memory.labels[g, index] == -1 and not memory.keys[g, index].numpy().any()
-            assert memory.ages[g, index] == rare_events.NEVER
+            assert memory.ages[g, index] == slots.NEVER
         else:
             key, label, age = slot
             assert (memory.labels[g, index], memory.ages[g, index]) == (label, age)
@@ -40,14 +40,14 @@ def labels_of_a_step(random, groups, rows):
 
 @hypothesis.given(st.integers(1, 3), st.integers(1, 3), st.integers(3, 9), st.integers(0, 9999))
 @hypothesis.settings(deadline=None, max_examples=15)
-def test_writing_against_loops(groups, rows, slots, seed):
+def test_writing_against_loops(groups, rows, count, seed):
     random = np.random.default_rng(seed)
-    memory = rare_events.empty(groups, slots, WIDTH)
-    expected = [reference.Memory(slots) for _ in range(groups)]
+    memory = rare_events.empty(groups, count, WIDTH)
+    expected = [reference.Memory(count) for _ in range(groups)]
     for _ in range(8):
         queries, labels = directions(random, groups, rows), labels_of_a_step(random, groups, rows)
         found, neighbours = ask(memory, queries)
-        chosen = rare_events.contrast(memory, found, neighbours, tf.constant(labels))
+        chosen = slots.contrast(memory.labels, found, neighbours, tf.constant(labels))
         for g in range(groups):
             for r in range(rows):
                 if labels[g, r] < 0:
@@ -64,7 +64,7 @@ def test_writing_against_loops(groups, rows, slots, seed):
 
 def test_ten_thousand_updates_lose_and_duplicate_no_slot():
     """Every write is of one slot of its own, with age 0; all others keep what they hold."""
-    slots, rows, steps = 12, 4, 2500
+    count, rows, steps = 12, 4, 2500
     random = np.random.default_rng(0)
     queries = directions(random, steps, 1, rows)
     labels = np.stack([labels_of_a_step(random, 1, rows) for _ in range(steps)])
@@ -72,10 +72,10 @@ def test_ten_thousand_updates_lose_and_duplicate_no_slot():
     @tf.function
     def step(memory, queries, labels):
         found = rare_events.similarities(memory, queries)
-        neighbours = rare_events.nearest(memory, found)
+        neighbours = slots.nearest(memory.labels, found)
         return rare_events.update(memory, queries, labels, neighbours)
 
-    memory = rare_events.empty(1, slots, WIDTH)
+    memory = rare_events.empty(1, count, WIDTH)
     for n in range(steps):
         before, memory = memory, step(memory, tf.constant(queries[n]), tf.constant(labels[n]))
         written = memory.ages[0].numpy() == 0
@@ -115,7 +115,7 @@ def test_neighbours_are_as_many_as_asked_for_and_the_teacher_is_found_beyond():
     order = np.argsort(-found[0, 0].numpy())
     assert neighbours.slots[0, 0].numpy().tolist() == order[:2].tolist()
     last = int(order[-1])  # no neighbour
-    chosen = rare_events.contrast(memory, found, neighbours, tf.constant([[last]]))
+    chosen = slots.contrast(memory.labels, found, neighbours, tf.constant([[last]]))
     assert chosen.slots[0, 0].numpy().tolist() == [last, order[0]]
     assert chosen.there.numpy().all()
 
@@ -124,7 +124,7 @@ def test_an_empty_memory_has_neither():
     memory, queries = rare_events.empty(1, 3, WIDTH), directions(np.random.default_rng(0), 1, 2)
     found, neighbours = ask(memory, queries)
     assert (found.numpy() == rare_events.NOWHERE).all()
-    chosen = rare_events.contrast(memory, found, neighbours, tf.constant([[0, 1]]))
+    chosen = slots.contrast(memory.labels, found, neighbours, tf.constant([[0, 1]]))
     assert not chosen.there.numpy().any()
 
 
