@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from oneshot_tf.models.rare_events import in_rounds
+from oneshot_tf.models.explicit_memory import in_rounds
 from tests.models.helpers import trained_a_little
 from tests.numpy_reference import rare_events as reference
 
@@ -24,7 +24,7 @@ def test_rounds_show_every_class_once_before_any_again():
 
 def test_the_answer_is_the_nearest_slot_of_a_memory_that_read_the_support(learner, episode):
     support, query = learner.embed_episode(episode, False)
-    keys, asked = (learner.keys_of(part).numpy() for part in (support, query))
+    keys, asked = (learner.represent(part).numpy() for part in (support, query))
     answers = learner.predict_labels(learner(episode)).numpy()
     for b in range(2):
         labels = episode.support_labels[b].numpy()
@@ -41,7 +41,7 @@ def test_the_loss_against_loops(make_learner, episode, share):
     """In a shared memory, labels of the second episode are other labels."""
     learner = trained_a_little(make_learner("rare_events", share_memory=share))
     support, query = learner.embed_episode(episode, True)
-    rows = learner.keys_of(tf.concat([support, query], axis=1))
+    rows = learner.represent(tf.concat([support, query], axis=1))
     labels = tf.concat([episode.support_labels, episode.query_labels], axis=1)
     order, labels = in_rounds(labels).numpy(), labels.numpy()
     way = int(episode.support_labels.numpy().max()) + 1

@@ -1,0 +1,199 @@
+"""What models with an explicit memory of slots share: asking and writing it, picture by picture.
+
+A picture asks the memory for its nearest neighbour, whose label is the answer, and is then written.
+The memory is not differentiated through: gradients reach the asking side alone. All episodes of a
+training batch share one memory, their labels offset: B episodes of N ways are a task of B N ways.
+"""
+
+import dataclasses
+import math
+
+import tensorflow as tf
+
+from oneshot_tf.models.few_shot_learner import EmbeddingOptions, FewShotLearner
+from oneshot_tf.ops import losses, matching
+from oneshot_tf.ops import slots as slot_rules
+from oneshot_tf.options import option
+
+
+@dataclasses.dataclass(frozen=True)
+class ExplicitMemoryOptions(EmbeddingOptions):
+    """Options of a memory of slots; [RE] is Kaiser et al. (2017)."""
+
+    last_relu: bool = option(False, "the last block ends in a ReLU")
+    slots: int = option(
+        0, "memory slots in training (0: as many as a batch has pictures; [RE]: 8192)", low=0
+    )
+    share_memory: bool = option(
+        True,
+        "all episodes of a training batch are one task in one memory (the papers: true; false where "
+        "classes are few, so that episodes have some in common)",
+    )
+    neighbours: int = option(256, "how many neighbours are looked at ([RE]: 256)", low=1)
+    margin: float = option(0.1, "margin of the loss, alpha (the papers: 0.1)", low=0.0, high=2.0)
+    age_noise: float = option(
+        8.0,
+        "uniform noise either way on ages, in looking for the oldest slot ([RE]'s code: 8)",
+        low=0.0,
+    )
+
+
+class ExplicitMemory(FewShotLearner):
+    """A memory of slots between support and queries.
+
+    Subclasses say what a picture is to the memory, E numbers, and give `represent`, `row_width`,
+    `empty`, `scores`, `write`, `held` and `contrast_loss`.
+    """
+
+    Options = ExplicitMemoryOptions
+    defaults = {**FewShotLearner.defaults, "way": 20, "batch_size": 4}
+
+    row_width = 0  # E
+
+    def represent(self, embeddings):
+        """Embeddings [B, N, D] as the memory takes them, [B, N, E]."""
+        raise NotImplementedError
+
+    def empty(self, memories, count):
+        """A NamedTuple of `memories` memories of `count` empty slots, with `labels` and `ages`."""
+        raise NotImplementedError
+
+    def scores(self, memory, rows):
+        """How near rows [G, R, E] are to all slots: [G, R, M], lowest where a slot is empty."""
+        raise NotImplementedError
+
+    def write(self, memory, rows, labels, neighbours, noise):
+        """The memory after rows [G, R, E] of labels [G, R]."""
+        raise NotImplementedError
+
+    def held(self, memory, slots):
+        """What slots [G, R, 2] hold, [G, R, 2, E]."""
+        raise NotImplementedError
+
+    def contrast_loss(self, rows, held, there):
+        """Loss of rows [N, E] against two slots each, [N, 2, E] and bool [N, 2]: [N]."""
+        raise NotImplementedError
+
+    @property
+    def sharpness(self):
+        """[RE]'s t = max(1, ln(0.2 k) / alpha): the factor of scores in a softmax of k neighbours."""
+        margin = max(self.options.margin, 1e-3)
+        return max(1.0, math.log(0.2 * self.options.neighbours) / margin)
+
+    def in_context(self, support, labels, query, training=False):
+        """What the memory would be shown; neither side sees more than itself."""
+        del labels, training
+        return self.represent(support), self.represent(query)
+
+    def answer(self, support, labels, query, training=False):
+        """Log-probabilities of the classes, by the nearest slot of each, [B, Q, K]."""
+        support, query = self.in_context(support, labels, query, training)
+        memory = self.remember(support, labels)
+        scores = self.sharpness * self.scores(memory, query)
+        way = matching.way_of(labels)
+        return matching.class_log_probabilities(scores, memory.labels, way, "nearest")
+
+    def remember(self, rows, labels):
+        """One memory an episode, after its support [B, S, E] was written: each class once, then again."""
+        order = in_rounds(labels)
+        rows, labels = (tf.gather(x, order, batch_dims=1) for x in (rows, labels))
+        start = self.empty(tf.shape(labels)[0], tf.shape(labels)[1])
+        return self._live(start, tf.stop_gradient(rows)[:, None], labels[:, None])[0]
+
+    def train_loss(self, episode):
+        support, query = self.embed_episode(episode, True)
+        return self.memory_loss(self.represent(tf.concat([support, query], axis=1)), episode)
+
+    def memory_loss(self, rows, episode):
+        """Loss and metrics of asking and writing all pictures of a batch of episodes.
+
+        Args:
+          rows: [B, S + Q, E], support first.
+          episode: `FewShotEpisode`; only labels count.
+
+        Returns:
+          As of `train_loss`; only answers to queries are counted.
+        """
+        labels = tf.concat([episode.support_labels, episode.query_labels], axis=1)
+        order = in_rounds(labels)
+        rows, labels = (tf.gather(x, order, batch_dims=1) for x in (rows, labels))
+        asked = order >= tf.shape(episode.support_labels)[1]
+        groups = batch = tf.shape(labels)[0]
+        if self.options.share_memory:
+            groups, offsets = 1, tf.range(batch) * matching.way_of(labels)
+            labels = tf.where(labels >= 0, labels + offsets[:, None], -1)
+        together = tf.reshape(labels, [groups, -1, tf.shape(labels)[1]])
+        still = tf.reshape(
+            tf.stop_gradient(rows), tf.concat([tf.shape(together), [self.row_width]], axis=0)
+        )
+        start = self.empty(groups, self.options.slots or tf.size(together[0]))
+        _, held, there, answers = self._live(start, still, together)
+        loss = self.contrast_loss(
+            tf.reshape(rows, [-1, self.row_width]),
+            tf.reshape(held, [-1, 2, self.row_width]),
+            tf.reshape(there, [-1, 2]),
+        )
+        shown = tf.cast(tf.reshape(labels, [-1]) >= 0, tf.float32)
+        loss = tf.reduce_sum(loss * shown) / tf.maximum(tf.reduce_sum(shown), 1.0)
+        answers = tf.reshape(answers, tf.shape(labels))
+        return loss, losses.right_and_shown(answers, tf.where(asked, labels, -1))
+
+    def _live(self, memory, rows, labels):
+        """Asks and writes, step by step.
+
+        Args:
+          memory: of `empty`, G memories.
+          rows: [G, R, T, E], not differentiated.
+          labels: int32 [G, R, T].
+
+        Returns:
+          The memory afterwards and, of every step, what the slots hold that the loss compares
+          [G, R, T, 2, E], whether they are there [G, R, T, 2], the answers [G, R, T].
+        """
+        steps, options = tf.shape(labels)[2], self.options
+        rows, labels = tf.transpose(rows, [2, 0, 1, 3]), tf.transpose(labels, [2, 0, 1])
+
+        def step(t, memory, held, there, answers):
+            found = self.scores(memory, rows[t])
+            neighbours = slot_rules.nearest(memory.labels, found, options.neighbours)
+            chosen = slot_rules.contrast(memory.labels, found, neighbours, labels[t])
+            held = held.write(t, self.held(memory, chosen.slots))
+            answers = answers.write(t, neighbours.labels[:, :, 0])
+            noise = options.age_noise * tf.random.stateless_uniform(
+                tf.shape(memory.ages), [0, t], -1.0, 1.0
+            )
+            memory = self.write(memory, rows[t], labels[t], neighbours, noise)
+            return t + 1, memory, held, there.write(t, chosen.there), answers
+
+        arrays = [tf.TensorArray(kind, steps) for kind in (tf.float32, tf.bool, tf.int32)]
+        shapes = tf.nest.map_structure(lambda x: tf.TensorShape([None, None, *x.shape[2:]]), memory)
+        none = [tf.TensorShape(None)] * 3
+        _, memory, *arrays = tf.while_loop(
+            lambda t, *_: t < steps,
+            step,
+            (tf.constant(0), memory, *arrays),
+            shape_invariants=(tf.TensorShape([]), shapes, *none),
+        )
+        held, there, answers = (array.stack() for array in arrays)
+        return (
+            memory,
+            tf.transpose(held, [1, 2, 0, 3, 4]),
+            tf.transpose(there, [1, 2, 0, 3]),
+            tf.transpose(answers, [1, 2, 0]),
+        )
+
+
+def in_rounds(labels):
+    """An order of pictures that shows every class once before any is shown again.
+
+    Args:
+      labels: int32 [B, N]; -1 is padding and comes last.
+
+    Returns:
+      int32 [B, N], which picture comes when; within a round as they stood.
+    """
+    count = tf.shape(labels)[1]
+    same = labels[:, :, None] == labels[:, None, :]
+    before = tf.range(count)[None, :] < tf.range(count)[:, None]
+    seen = tf.reduce_sum(tf.cast(same & before, tf.int32), axis=2)
+    return tf.argsort(tf.where(labels >= 0, seen, count), axis=1, stable=True)
