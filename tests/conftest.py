@@ -28,6 +28,8 @@ SMALL = {
     "blocks": 2,
     "train_classes": 12,
     "key_width": 12,
+    "content": 6,
+    "style": 3,
 }
 
 

@@ -13,6 +13,7 @@ MODELS = {
     "prototypical": "oneshot_tf.models.prototypical:Prototypical",
     "mmnet": "oneshot_tf.models.mmnet:MMNet",
     "rare_events": "oneshot_tf.models.rare_events:RareEvents",
+    "gaussian_memory": "oneshot_tf.models.gaussian_memory:GaussianMemory",
     "siamese": "oneshot_tf.models.siamese:Siamese",
     "classifier": "oneshot_tf.models.classifier:Classifier",
     "pixels": "oneshot_tf.models.pixels:Pixels",

@@ -87,8 +87,8 @@ class ExplicitMemory(FewShotLearner):
 
     def answer(self, support, labels, query, training=False):
         """Log-probabilities of the classes, by the nearest slot of each, [B, Q, K]."""
-        support, query = self.in_context(support, labels, query, training)
-        memory = self.remember(support, labels)
+        del training
+        query, memory = self.represent(query), self.remember(self.represent(support), labels)
         scores = self.sharpness * self.scores(memory, query)
         way = matching.way_of(labels)
         return matching.class_log_probabilities(scores, memory.labels, way, "nearest")

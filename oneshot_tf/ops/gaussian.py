@@ -147,12 +147,17 @@ def loss(positive, negative, there, margin, form="hinge"):
       margin: alpha of the paper, 0.1.
       form: "hinge" is max(s_neg - s_pos + alpha, 0). "paper" is what is printed,
         max(s_neg + (1 - s_pos) + alpha, alpha) - alpha, which for similarities in [0, 1] is
-        s_neg + 1 - s_pos: its margin never binds.
+        s_neg + 1 - s_pos: its margin never binds. "log" is a hinge of the log similarities,
+        max(log s_neg - log s_pos + alpha, 0), whose gradient does not vanish far apart; 0 where
+        either is not there.
 
     Returns:
       [N].
     """
     shapes.check(positive=(positive, "N"), negative=(negative, "N"), there=(there, "N 2"))
+    if form == "log":
+        both = tf.cast(there[:, 0] & there[:, 1], positive.dtype)
+        return both * tf.nn.relu(negative - positive + margin)
     near, far = (
         tf.exp(score) * tf.cast(there[:, i], score.dtype)
         for i, score in enumerate((positive, negative))

@@ -135,7 +135,7 @@ def take(tensor, slots):
 def put(tensor, places, content):
     """The tensor [G, M, ...] with `content` [G, R, ...] in its places; padding changes nothing."""
     shown = tf.reshape(
-        places.shown, tf.concat([tf.shape(places.shown), [1] * (content.shape.rank - 2)], axis=0)
+        places.shown, tf.concat([tf.shape(places.shown), [1] * (tensor.shape.rank - 2)], axis=0)
     )
     content = tf.where(shown, content, take(tensor, places.slots))
     groups = tf.range(tf.shape(places.slots)[0])[:, None] + tf.zeros_like(places.slots)

@@ -24,6 +24,8 @@ CITATIONS = {
     "classifier": "the baseline classifier of Vinyals et al., 2016",
     "pixels": "the first row of Vinyals et al., 2016",
     "rare_events": 'Kaiser, Nachum, Roy and Bengio, "Learning to Remember Rare Events", 2017',
+    "gaussian_memory": 'Tseran and Harada, "Memory Augmented Neural Network with Gaussian Embeddings '
+    'for One-Shot Learning", 2018',
     "mmnet": 'Cai, Pan, Yao, Yan and Mei, "Memory Matching Networks for One-Shot Image '
     'Recognition", 2018',
 }

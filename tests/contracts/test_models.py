@@ -14,7 +14,7 @@ from oneshot_tf.training import loop, optimizers
 WAY, SHOT, QUERIES, BATCH = 3, 4, 2, 2
 UPDATES = {"ntm": 900}  # of the tiny task; others learn it in 600
 # episodes of a batch in one memory must have no class in common; of 12 classes they would
-TINY = {"rare_events": {"share_memory": False}}
+TINY = {name: {"share_memory": False} for name in ("rare_events", "gaussian_memory")}
 # variants that are models of their own: name -> (model, options)
 VARIANTS = {
     "matching-fce": ("matching", {"fce": True, "fce_width": 6, "steps": 2}),

@@ -138,7 +138,7 @@ def test_several_at_once_take_different_slots():
         assert (memory.counts[0].numpy()[written] >= 1).all(), step
 
 
-@pytest.mark.parametrize("form", ["hinge", "paper"])
+@pytest.mark.parametrize("form", ["hinge", "paper", "log"])
 def test_loss_in_both_forms(form):
     similarities = np.array([[0.9, 0.2], [0.3, 0.8], [0.5, 0.45], [1.0, 0.0]])
     there = np.array([[1, 1], [1, 1], [0, 1], [1, 0]], bool)
@@ -148,6 +148,9 @@ def test_loss_in_both_forms(form):
         printed = max(far + (1 - near) + 0.1, 0.1) - 0.1
         assert printed == pytest.approx(far + 1 - near)  # the margin never binds
         expected = printed if form == "paper" else max(far - near + 0.1, 0.0)
+        if form == "log":
+            both = all(there[n])
+            expected = both * max(logs[n, 1] - logs[n, 0] + 0.1, 0.0)
         assert float(found[n]) == pytest.approx(expected, abs=1e-6)
 
 

@@ -1,0 +1,130 @@
+"""A memory of Gaussian embeddings: Tseran and Harada (2018, [GM]), section 3.
+
+A variational auto-encoder sees content and style in a picture. The distribution of the content is
+the picture's embedding: it asks the memory for the most similar distribution, whose label is the
+answer, and is merged into it or written beside. See `ExplicitMemory` for how the memory is asked and
+written, `ops/gaussian.py` for the rules.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+from oneshot_tf.layers.vae import Decoder, PosteriorHeads
+from oneshot_tf.models.explicit_memory import ExplicitMemory, ExplicitMemoryOptions
+from oneshot_tf.ops import gaussian, variational
+from oneshot_tf.ops import slots as slot_rules
+from oneshot_tf.options import option
+
+
+@dataclasses.dataclass(frozen=True)
+class GaussianMemoryOptions(ExplicitMemoryOptions):
+    """The paper gives neither sizes nor weights; where it differs, the help says its value."""
+
+    content: int = option(64, "dimensions of the content, z_c (the paper does not say)", low=1)
+    style: int = option(32, "dimensions of the style, z_s (the paper does not say)", low=1)
+    temperature: float = option(
+        10.0, "similarities are exp(-J / temperature) (paper: 1)", low=0.001,
+        search=(1.0, 100.0, "log"),
+    )  # fmt: skip
+    margin_form: str = option(
+        "log",
+        "the triplet loss: as printed, whose margin never binds (paper), as a hinge, or as a hinge "
+        "of log similarities, which do not vanish where distributions are far apart",
+        choices=("log", "hinge", "paper"),
+        search=["log", "hinge", "paper"],
+    )
+    triplet_weight: float = option(1.0, "c1 (the paper does not say)", low=0.0)
+    latent_weight: float = option(0.001, "c2 (the paper does not say)", low=0.0)
+    generative_weight: float = option(0.001, "c3 (the paper does not say)", low=0.0)
+
+
+class GaussianMemory(ExplicitMemory):
+    """Distributions of the content in a memory."""
+
+    Options = GaussianMemoryOptions
+
+    def build_weights(self):
+        options = self.options
+        self.heads = PosteriorHeads(self.width, options.content, options.style, name="heads")
+        self.heads.build(None)
+        latent = options.content + options.style
+        self.decoder = Decoder(latent, self.image_shape, options.filters, name="decoder")
+        self.decoder.build(None)
+
+    @property
+    def row_width(self):
+        return 2 * self.options.content
+
+    @property
+    def sharpness(self):
+        """Log similarities are probabilities' logs as they are."""
+        return 1.0
+
+    def represent(self, embeddings):
+        """[B, N, D] -> means and variances of the content, [B, N, 2 Zc]."""
+        return tf.concat(self.heads(embeddings).content, axis=-1)
+
+    def in_context(self, support, labels, query, training=False):
+        """Means of the content."""
+        del labels, training
+        return self.heads(support).content.means, self.heads(query).content.means
+
+    def similarities(self, support, labels, query, training=False):
+        """Log similarities to the support pictures, for figures; the answer asks the memory."""
+        del labels, training
+        left, right = self.heads(query).content, self.heads(support).content
+        return -gaussian.symmetric_kl(left, right) / self.options.temperature
+
+    def empty(self, memories, count):
+        return gaussian.empty(memories, count, self.options.content)
+
+    def scores(self, memory, rows):
+        return gaussian.similarities(memory, _unpack(rows), self.options.temperature)
+
+    def write(self, memory, rows, labels, neighbours, noise):
+        return gaussian.update(memory, _unpack(rows), labels, neighbours, noise)
+
+    def held(self, memory, slots):
+        parts = (slot_rules.take(part, slots) for part in (memory.means, memory.variances))
+        return tf.concat(list(parts), axis=-1)
+
+    def contrast_loss(self, rows, held, there):
+        own = gaussian.Gaussians(*(part[:, None] for part in _unpack(rows)))
+        scores = -gaussian.paired_symmetric_kl(own, _unpack(held)) / self.options.temperature
+        options = self.options
+        return gaussian.loss(scores[:, 0], scores[:, 1], there, options.margin, options.margin_form)
+
+    def train_loss(self, episode):
+        """c1 triplet + c2 latent + c3 (generative of z_c + generative of another picture's z_c)."""
+        support, query = self.embed_episode(episode, True)
+        posterior = self.heads(tf.concat([support, query], axis=1))
+        rows = tf.concat(posterior.content, axis=-1)
+        triplet, metrics = self.memory_loss(rows, episode)
+        labels = tf.concat([episode.support_labels, episode.query_labels], axis=1)
+        images = tf.concat([episode.support, episode.query], axis=1)
+        shown = tf.cast(labels >= 0, tf.float32)
+        latent = sum(variational.kl_to_standard(part) for part in posterior)
+        generative = self._generative(posterior, images, labels)
+        options = self.options
+        parts = options.latent_weight * latent + options.generative_weight * generative
+        parts = tf.reduce_sum(parts * shown) / tf.maximum(tf.reduce_sum(shown), 1.0)
+        return options.triplet_weight * triplet + parts, metrics
+
+    def _generative(self, posterior, images, labels):
+        """Nats of every picture, from its own content and from another's: [B, N]."""
+        seeds = variational.seeds_of(images)
+        content = variational.sample(posterior.content, seeds)
+        style = variational.sample(posterior.style, seeds + 1)
+        other = tf.gather(content, variational.partners(labels), batch_dims=1)
+        return sum(self._nats(images, z, style) for z in (content, other))
+
+    def _nats(self, images, content, style):
+        logits = self.decoder(*(tf.reshape(z, [-1, z.shape[-1]]) for z in (content, style)))
+        logits = tf.reshape(logits, tf.shape(images))
+        nats = tf.nn.sigmoid_cross_entropy_with_logits(labels=images, logits=logits)
+        return tf.reduce_sum(nats, axis=[2, 3, 4])
+
+
+def _unpack(rows):
+    return gaussian.Gaussians(*tf.split(rows, 2, axis=-1))

@@ -1,0 +1,56 @@
+"""The Gaussian memory as a model: its answer, and the four parts of its loss."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from oneshot_tf.models.explicit_memory import in_rounds
+from tests.models.helpers import trained_a_little
+from tests.numpy_reference import gaussian as reference
+
+
+def rows_of(learner, part):
+    """[[(mean, variance)]] of each picture, by the model's own layers."""
+    content = learner.heads(part).content
+    return [
+        [reference.pairs(m, s) for m, s in zip(*rows, strict=True)]
+        for rows in zip(content.means.numpy(), content.variances.numpy(), strict=True)
+    ]
+
+
+def test_the_answer_is_the_nearest_slot_of_a_memory_that_read_the_support(make_learner, episode):
+    learner = trained_a_little(make_learner("gaussian_memory"))
+    support, query = learner.embed_episode(episode, False)
+    held, asked = rows_of(learner, support), rows_of(learner, query)
+    answers = learner.predict_labels(learner(episode)).numpy()
+    for b in range(2):
+        labels = episode.support_labels[b].numpy()
+        memory = reference.Memory(len(labels))
+        for n in in_rounds(tf.constant(labels[None])).numpy()[0]:
+            if labels[n] >= 0:
+                memory.update(held[b][n], int(labels[n]))
+        for q, row in enumerate(asked[b]):
+            assert answers[b, q] == memory.slots[memory.ranked(row)[0]][1]
+
+
+@pytest.mark.parametrize("weight", ["triplet_weight", "latent_weight", "generative_weight"])
+def test_every_part_counts_by_its_weight(make_learner, episode, weight):
+    off = {"triplet_weight": 0.0, "latent_weight": 0.0, "generative_weight": 0.0}
+    parts = []
+    for value in (0.0, 1.0, 3.0):
+        learner = trained_a_little(make_learner("gaussian_memory", **{**off, weight: value}))
+        parts.append(float(learner.train_loss(episode)[0]))
+    assert parts[0] == 0.0 and parts[1] > 0.0
+    assert parts[2] == pytest.approx(3.0 * parts[1], rel=1e-4)
+
+
+def test_the_same_episode_has_the_same_noise(make_learner, episode):
+    learner = make_learner("gaussian_memory")
+    first = learner.train_loss(episode)[0]
+    np.testing.assert_array_equal(first, learner.train_loss(episode)[0])
+
+
+@pytest.mark.parametrize("form", ["log", "hinge", "paper"])
+def test_all_forms_of_the_margin_are_finite(make_learner, episode, form):
+    learner = make_learner("gaussian_memory", margin_form=form, temperature=1.0)
+    assert np.isfinite(learner.train_loss(episode)[0])
