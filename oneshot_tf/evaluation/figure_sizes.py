@@ -50,9 +50,9 @@ def draw(records):
 def _draw(model, dataset, by_size):
     """Bars side by side, a group a setting, with the 95 % interval over test episodes."""
     at = sorted(by_size)
-    settings = [k for k in by_size[at[0]][0]["accuracy"] if all(
-        k in record["accuracy"] for size in at for record in by_size[size]
-    )]  # fmt: skip
+    first = by_size[at[0]][0]["accuracy"]
+    every = [record["accuracy"] for size in at for record in by_size[size]]
+    settings = [k for k in first if all(k in accuracy for accuracy in every)]
     figure = Figure(figsize=(1.9 * len(settings) + 2.2, 4.0), dpi=120, layout="constrained")
     axes = figure.subplots()
     width, lowest = 0.8 / len(at), 100.0
