@@ -19,7 +19,10 @@ class PrototypicalOptions(EmbeddingOptions):
         "closeness to a prototype; the paper's is sqeuclidean",
         choices=("sqeuclidean", "cosine", "dot", "l1"),
     )
-    scale: float = option(1.0, "factor of the closeness (the paper: 1)", low=1e-6)
+    scale: float = option(1.0, "factor of the closeness, at the start (the paper: 1)", low=1e-6)
+    learn_scale: bool = option(
+        False, "the factor is learned (the paper has none), for many features, far apart at first"
+    )
 
 
 class Prototypical(FewShotLearner):
@@ -27,13 +30,16 @@ class Prototypical(FewShotLearner):
 
     Options = PrototypicalOptions
 
+    def build_weights(self):
+        self.add_scale()
+
     def answer(self, support, labels, query, training=False):
         del training
         means, names = matching.prototypes(support, labels, matching.way_of(labels))
-        scores = self.options.scale * matching.similarity(query, means, self.options.kernel)
+        scores = self.scale * matching.similarity(query, means, self.options.kernel)
         return matching.class_log_probabilities(scores, names, matching.way_of(labels))
 
     def similarities(self, support, labels, query, training=False):
         """Closeness to each support picture, for figures: with one picture a class, the model's."""
         del labels, training
-        return self.options.scale * matching.similarity(query, support, self.options.kernel)
+        return self.scale * matching.similarity(query, support, self.options.kernel)

@@ -4,9 +4,13 @@ import pytest
 from tests.numpy_reference import matching as reference
 
 
-@pytest.mark.parametrize("kernel, scale", [("sqeuclidean", 1.0), ("cosine", 4.0)])
-def test_a_softmax_over_the_nearness_of_class_means(make_learner, episode, kernel, scale):
-    learner = make_learner("prototypical", kernel=kernel, scale=scale)
+@pytest.mark.parametrize(
+    "kernel, scale, learned",
+    [("sqeuclidean", 1.0, False), ("cosine", 4.0, False), ("sqeuclidean", 0.1, True)],
+)
+def test_a_softmax_over_the_nearness_of_class_means(make_learner, episode, kernel, scale, learned):
+    learner = make_learner("prototypical", kernel=kernel, scale=scale, learn_scale=learned)
+    assert len(learner.trainable_variables) == len(learner.embedding.trainable_variables) + learned
     support, query = (
         np.stack([learner.embed(row) for row in part]) for part in (episode.support, episode.query)
     )
