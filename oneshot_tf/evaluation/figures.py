@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import figure_few_shot, figure_memory
+from oneshot_tf.evaluation import figure_few_shot, figure_memory, figure_vae
 from oneshot_tf.evaluation.palette import (
     CROSS,
     INK,
@@ -35,11 +35,15 @@ def draw(learner, episode):
       episode: a batch of the kind of episode it trains on.
 
     Returns:
-      {name: uint8 [H, W, 3]}: "episode", and "memory" or "similarity" as far as the model tells.
+      {name: uint8 [H, W, 3]}: "episode", and "memory", "similarity" and those of `figure_vae` as far
+      as the model tells.
     """
     arrays = learner.figures(episode)
     if "support" in arrays:
-        return {name: render(figure) for name, figure in figure_few_shot.make(arrays).items()}
+        made = figure_vae.make(arrays)
+        arrays = {name: array for name, array in arrays.items() if name not in made}
+        made = figure_few_shot.make(arrays) | made
+        return {name: render(figure) for name, figure in made.items()}
     arrays = present(arrays)
     pictures = {"episode": draw_episode(arrays)}
     if "read" in arrays:

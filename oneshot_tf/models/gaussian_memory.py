@@ -16,6 +16,9 @@ from oneshot_tf.ops import gaussian, variational
 from oneshot_tf.ops import slots as slot_rules
 from oneshot_tf.options import option
 
+SHOWN, SWAPPED = 12, 6  # pictures in the figures
+TRAVERSED, STEPS = 8, 9  # numbers of the content, and values of each
+
 
 @dataclasses.dataclass(frozen=True)
 class GaussianMemoryOptions(ExplicitMemoryOptions):
@@ -124,6 +127,48 @@ class GaussianMemory(ExplicitMemory):
         logits = tf.reshape(logits, tf.shape(images))
         nats = tf.nn.sigmoid_cross_entropy_with_logits(labels=images, logits=logits)
         return tf.reduce_sum(nats, axis=[2, 3, 4])
+
+    def reconstruct(self, images):
+        """Pictures made again from the means of their content and style: [n, H, W, C] in [0, 1]."""
+        posterior = self.heads(self.features(images))
+        return self.generate(posterior.content.means, posterior.style.means)
+
+    def generate(self, content, style):
+        """Pictures [n, H, W, C] in [0, 1] of z_c [n, Zc] and z_s [n, Zs]."""
+        return tf.sigmoid(self.decoder(content, style))
+
+    def figures(self, episode):
+        """As of few-shot models, and what `evaluation/figure_vae.py` draws of the queries."""
+        images, labels = episode.query[0], episode.query_labels[:1]
+        images = tf.boolean_mask(images, labels[0] >= 0)[:SHOWN]
+        labels = tf.boolean_mask(labels[0], labels[0] >= 0)[None, :SHOWN]
+        posterior = self.heads(self.features(images))
+        content, style = posterior.content.means, posterior.style.means
+        other = tf.gather(content, variational.partners(labels)[0])
+        made = [images, self.generate(content, style), self.generate(other, style)]
+        return {
+            **super().figures(episode),
+            "reconstruction": tf.stack(made).numpy(),
+            "swap": self._swaps(images[:SWAPPED], content[:SWAPPED], style[:SWAPPED]).numpy(),
+            "traversal": self._traversals(content[:1], style[:1]).numpy(),
+        }
+
+    def _swaps(self, images, content, style):
+        """[k + 1, k + 1, H, W, C]: the pictures in row and column 0, and each content in each style."""
+        count = tf.shape(images)[0]
+        pairs = self.generate(tf.repeat(content, count, axis=0), tf.tile(style, [count, 1]))
+        pairs = tf.reshape(pairs, [count, count, *self.image_shape])
+        above = tf.concat([tf.zeros_like(images[:1]), images], axis=0)[None]
+        return tf.concat([above, tf.concat([images[:, None], pairs], axis=1)], axis=0)
+
+    def _traversals(self, content, style):
+        """[d, STEPS, H, W, C]: one number of the content from -2 to 2 a row."""
+        rows = min(TRAVERSED, self.options.content)
+        moves = tf.linspace(-2.0, 2.0, STEPS)
+        which = tf.repeat(tf.eye(rows, self.options.content), STEPS, axis=0)
+        moved = content * (1.0 - which) + which * tf.tile(moves, [rows])[:, None]
+        made = self.generate(moved, tf.repeat(style, rows * STEPS, axis=0))
+        return tf.reshape(made, [rows, STEPS, *self.image_shape])
 
 
 def _unpack(rows):

@@ -54,3 +54,22 @@ def test_the_same_episode_has_the_same_noise(make_learner, episode):
 def test_all_forms_of_the_margin_are_finite(make_learner, episode, form):
     learner = make_learner("gaussian_memory", margin_form=form, temperature=1.0)
     assert np.isfinite(learner.train_loss(episode)[0])
+
+
+def test_figures_show_what_is_made_of_content_and_style(make_learner, episode):
+    learner = trained_a_little(make_learner("gaussian_memory"))
+    found = learner.figures(episode)
+    shown = int((episode.query_labels[0].numpy() >= 0).sum())
+    images = episode.query[0].numpy()[episode.query_labels[0].numpy() >= 0]
+    assert found["reconstruction"].shape == (3, shown, *images.shape[1:])
+    np.testing.assert_array_equal(found["reconstruction"][0], images)
+    again = learner.reconstruct(images)
+    np.testing.assert_allclose(found["reconstruction"][1], again, rtol=1e-4, atol=1e-5)
+    # a picture's own content in its own style is its reconstruction
+    swaps = found["swap"]
+    for i in range(shown):
+        np.testing.assert_allclose(swaps[i + 1, i + 1], again[i], rtol=1e-4, atol=1e-5)
+        np.testing.assert_array_equal(swaps[0, i + 1], images[i])
+        np.testing.assert_array_equal(swaps[i + 1, 0], images[i])
+    assert found["traversal"].shape[:2] == (6, 9)
+    assert np.abs(np.diff(found["traversal"], axis=1)).max() > 0
