@@ -73,6 +73,11 @@ class Learner(keras.Model):
         del images
         return None
 
+    def reconstruct(self, images):
+        """Pictures [N, H, W, C] made again from what a model keeps of them, or None."""
+        del images
+        return None
+
     def finetuned(self, episode, steps, rate, match):
         """Logits after fine-tuning on each episode's support; see `FewShotLearner`."""
         raise NotImplementedError

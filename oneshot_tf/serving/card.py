@@ -8,35 +8,8 @@ import sys
 from oneshot_tf.data import DATASET_DEFAULTS
 from oneshot_tf.evaluation import tables
 from oneshot_tf.options import span_words
+from oneshot_tf.serving.citations import CITATIONS, LICENCES
 
-CITATIONS = {
-    "flmn": 'Mureja, Park and Yoo, "Meta-Learning via Feature-Label Memory Network", 2017',
-    "mann": 'Santoro, Bartunov, Botvinick, Wierstra and Lillicrap, "Meta-Learning with '
-    'Memory-Augmented Neural Networks", 2016',
-    "ntm": 'Graves, Wayne and Danihelka, "Neural Turing Machines", 2014',
-    "lstm": 'Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; the baseline of Santoro '
-    'et al., "Meta-Learning with Memory-Augmented Neural Networks", 2016',
-    "matching": 'Vinyals, Blundell, Lillicrap, Kavukcuoglu and Wierstra, "Matching Networks for One '
-    'Shot Learning", 2016',
-    "prototypical": 'Snell, Swersky and Zemel, "Prototypical Networks for Few-shot Learning", 2017',
-    "siamese": 'Koch, Zemel and Salakhutdinov, "Siamese Neural Networks for One-shot Image '
-    'Recognition", 2015; here on the network of Vinyals et al., 2016',
-    "classifier": "the baseline classifier of Vinyals et al., 2016",
-    "pixels": "the first row of Vinyals et al., 2016",
-    "rare_events": 'Kaiser, Nachum, Roy and Bengio, "Learning to Remember Rare Events", 2017',
-    "gaussian_memory": 'Tseran and Harada, "Memory Augmented Neural Network with Gaussian Embeddings '
-    'for One-Shot Learning", 2018',
-    "mmnet": 'Cai, Pan, Yao, Yan and Mei, "Memory Matching Networks for One-Shot Image '
-    'Recognition", 2018',
-}
-LICENCES = {
-    "omniglot": "Omniglot (Lake, Salakhutdinov and Tenenbaum, 2015): MIT licence",
-    "mnist": "MNIST (LeCun, Cortes and Burges): CC BY-SA 3.0",
-    "minimnist": "MNIST (LeCun, Cortes and Burges): CC BY-SA 3.0",
-    "glyphs": "glyphs, drawn by this package: its own licence",
-    "mini_imagenet": "ImageNet (Russakovsky et al., 2015): non-commercial research",
-    "tiny_imagenet": "ImageNet (Russakovsky et al., 2015): non-commercial research",
-}
 ARGUMENTS = {
     "classify": (
         "`support_images` float32 [B, S, {image}], `support_labels` int64 [B, S] (-1: padding), "
@@ -54,6 +27,10 @@ ARGUMENTS = {
         "`probabilities` float32 [B, T, {outputs}], `labels` int64 [B, T]",
     ),
     "embed": ("`images` float32 [N, {image}]", "`embeddings` float32 [N, D]"),
+    "reconstruct": (
+        "`images` float32 [N, {image}]",
+        "`images` float32 [N, {image}], made again from their content and style",
+    ),
 }
 _NOT_SETTINGS = (
     "data_dir",

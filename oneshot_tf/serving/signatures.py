@@ -38,8 +38,11 @@ class Signatures(tf.Module):
             self.functions["classify_encoded"] = _classify_encoded(learner, logits_of, ink)
         if learner.episode == "sequence":
             self.functions["sequence"] = _sequence(learner)
-        if learner.embed(tf.zeros([1, *learner.image_shape])) is not None:
-            self.functions["embed"] = _embed(learner)
+        blank = tf.zeros([1, *learner.image_shape])
+        if learner.embed(blank) is not None:
+            self.functions["embed"] = _of_pictures(learner, learner.embed, "embeddings")
+        if learner.reconstruct(blank) is not None:
+            self.functions["reconstruct"] = _of_pictures(learner, learner.reconstruct, "images")
 
 
 def save(learner, path, ink="auto", logits_of=None):
@@ -130,13 +133,14 @@ def _sequence(learner):
     )
 
 
-def _embed(learner):
-    def embed(images):
-        embedded = learner.embed(_checked(images, learner, "images"))
-        return {"embeddings": tf.cast(embedded, tf.float32)}
+def _of_pictures(learner, function, name):
+    """{name: what a function makes of pictures [N, H, W, C], each by itself}."""
+
+    def answer(images):
+        return {name: tf.cast(function(_checked(images, learner, "images")), tf.float32)}
 
     spec = tf.TensorSpec([None, *learner.image_shape], tf.float32, "images")
-    return tf.function(embed, input_signature=[spec])
+    return tf.function(answer, input_signature=[spec])
 
 
 def _answer(logits_of, support, labels, query):

@@ -87,6 +87,15 @@ def test_embed_where_there_is_an_embedding(served, random):
     assert "embed" not in served("flmn", encoder="flat")[1]
 
 
+def test_reconstruct_where_there_is_a_decoder(served, random):
+    learner, answer = served("gaussian_memory")
+    images = tf.constant(random.random((4, IMAGE_SIZE, IMAGE_SIZE, 1), np.float32))
+    found = answer["reconstruct"](images=images)["images"]
+    # rounding grows on the way back to pixels
+    np.testing.assert_allclose(found, learner.reconstruct(images), atol=10 * TOLERANCE)
+    assert "reconstruct" not in served("prototypical")[1]
+
+
 def test_string_labels_export_sequences_alone(served, random):
     learner, answer = served("mann", label_encoding="string", encoder="flat")
     assert sorted(answer) == ["sequence", "serving_default"]
