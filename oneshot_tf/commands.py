@@ -48,16 +48,14 @@ def evaluate(argv):
         "dataset": (str, "test on this data set instead (default: the one trained on)"),
         "data_dir": (str, "where the data is"),
         "split": (str, "which split's test classes (default: the run's; all of another data set)"),
-        "way": (str, "few_shot: classes per episode; low:high tests one after the other"),
-        "shot": (str, "few_shot: support pictures per class; low:high tests one after the other"),
+        "way": (range, "few_shot: classes per episode; low:high tests one after the other"),
+        "shot": (range, "few_shot: support pictures per class; low:high tests one after the other"),
         "test_rotations": (bool, "rotated classes are classes as well"),
         "augment_test": (bool, "turn and shift the test pictures as in training"),
         "results": (str, "also write the record to this folder"),
         "figures": (str, "draw the first episode, as PNG files in this folder"),
     }
     parsed = flags.parse(argv, own, [EvalOptions])
-    for name in {"way", "shot"} & set(parsed.values):
-        parsed.values.update(flags.read_span(name, parsed.get(name)))
     from oneshot_tf import testing
 
     testing.evaluate(parsed, parsed.options(EvalOptions))

@@ -29,7 +29,7 @@ OWN = {
 def main(argv):
     """Draws both figures."""
     parsed = flags.parse(["-m oneshot_tf.compare", *argv[1:]], OWN, [])
-    runs = [part for part in (parsed.get("runs") or "").split(",") if part]
+    runs = flags.listed(parsed.get("runs"))
     if not runs:
         raise UserError(f"--runs is missing: {OWN['runs'][1]}")
     models = [experiment.load(run)[:2] for run in runs]

@@ -49,7 +49,7 @@ def parse(argv, own, groups, models=None, defaults=None):
 
     Args:
       argv: the words, the command's name first.
-      own: {name: (type, help)} of the command's own flags.
+      own: {name: (type, help)} of the command's own flags; the type `range` is low:high.
       groups: options classes whose fields are flags.
       models: None, or () -> {model name: options class}; then `--model` is a flag too, and a flag
         that the named model does not have is an error.
@@ -64,7 +64,7 @@ def parse(argv, own, groups, models=None, defaults=None):
     """
     values = flags.FlagValues()
     for name, (kind, help) in own.items():
-        define(values, name, kind, help)
+        define(values, name, str if kind is range else kind, help)
     known = set(own)
     for cls in groups:
         known |= _define_fields(values, cls, known)
@@ -81,9 +81,9 @@ def parse(argv, own, groups, models=None, defaults=None):
     except flags.Error as error:
         raise UserError(f"{str(error).splitlines()[0]} (--help lists the flags)") from None
     given = {name: values[name].value for name in known if values[name].present}
-    for name in {f.name for cls in groups for f in dataclasses.fields(cls) if spans(f)} & set(
-        given
-    ):
+    spanning = {f.name for cls in groups for f in dataclasses.fields(cls) if spans(f)}
+    spanning |= {name for name, (kind, _) in own.items() if kind is range}
+    for name in spanning & set(given):
         given = {**read_span(name, given[name]), **{k: v for k, v in given.items() if k != name}}
     if values["help"].value:
         model = given.get("model")
@@ -128,6 +128,11 @@ def read_span(name, text):
     if numbers[0] > numbers[1]:
         raise UserError(f"--{name} must be a whole number, or low:high. Received: {text}")
     return {name: numbers[1], f"{name}_from": numbers[0] if colon else None}
+
+
+def listed(value):
+    """["a", "b"] of "a,b"; nothing of None."""
+    return [part for part in (value or "").split(",") if part]
 
 
 def _check_model_flags(given, specific, classes):

@@ -34,7 +34,7 @@ def main(argv):
     parsed = flags.parse(argv, OWN, [])
     results = pathlib.Path(parsed.get("results", "results"))
     output = pathlib.Path(parsed.get("output") or results / "figures")
-    for folder in listed(parsed.get("add_curve")):
+    for folder in flags.listed(parsed.get("add_curve")):
         curve = curve_of(folder)
         path = results / "curves" / f"{curve['config']}-seed{curve['seed']}.json"
         records.write(path, curve)
@@ -46,14 +46,9 @@ def main(argv):
     readme = pathlib.Path(parsed.get("readme", "README.md"))
     if parsed.get("readme") or readme.is_file():
         tables.replace(readme, text)
-    runs = [curve_of(folder) for folder in listed(parsed.get("runs"))]
+    runs = [curve_of(folder) for folder in flags.listed(parsed.get("runs"))]
     draw(by_config(runs or kept_curves(results / "curves")), kept, output)
     return 0
-
-
-def listed(value):
-    """["a", "b"] of "a,b"."""
-    return [part for part in (value or "").split(",") if part]
 
 
 def curve_of(folder):

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from oneshot_tf.evaluation.palette import CLASSES
+from oneshot_tf.evaluation.tables import MANY_SHOTS
 
 NAME = re.compile(r"(?P<before>.+)_hidden(?P<size>\d+)_(?P<dataset>.+)")
 
@@ -23,7 +24,7 @@ def sizes(records):
         if (
             match
             and usual
-            and len(protocol["shot"]) < 3
+            and len(protocol["shot"]) < MANY_SHOTS
             and record["dataset"] == record["train"]["dataset"]
         ):
             by_size = found.setdefault((match["before"], record["dataset"]), {})

@@ -6,7 +6,6 @@ training batch share one memory, their labels offset: B episodes of N ways are a
 """
 
 import dataclasses
-import math
 
 import tensorflow as tf
 
@@ -49,6 +48,7 @@ class ExplicitMemory(FewShotLearner):
     defaults = {**FewShotLearner.defaults, "way": 20, "batch_size": 4}
 
     row_width = 0  # E
+    sharpness = 1.0  # the factor of scores in a softmax
 
     def represent(self, embeddings):
         """Embeddings [B, N, D] as the memory takes them, [B, N, E]."""
@@ -73,12 +73,6 @@ class ExplicitMemory(FewShotLearner):
     def contrast_loss(self, rows, held, there):
         """Loss of rows [N, E] against two slots each, [N, 2, E] and bool [N, 2]: [N]."""
         raise NotImplementedError
-
-    @property
-    def sharpness(self):
-        """[RE]'s t = max(1, ln(0.2 k) / alpha): the factor of scores in a softmax of k neighbours."""
-        margin = max(self.options.margin, 1e-3)
-        return max(1.0, math.log(0.2 * self.options.neighbours) / margin)
 
     def in_context(self, support, labels, query, training=False):
         """What the memory would be shown; neither side sees more than itself."""
@@ -134,8 +128,8 @@ class ExplicitMemory(FewShotLearner):
             tf.reshape(there, [-1, 2]),
         )
         shown = tf.cast(tf.reshape(labels, [-1]) >= 0, tf.float32)
-        loss = tf.reduce_sum(loss * shown) / tf.maximum(tf.reduce_sum(shown), 1.0)
         answers = tf.reshape(answers, tf.shape(labels))
+        loss = losses.masked_mean(loss, shown)
         return loss, losses.right_and_shown(answers, tf.where(asked, labels, -1))
 
     def _live(self, memory, rows, labels):

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from oneshot_tf.layers.vae import Decoder, PosteriorHeads
 from oneshot_tf.models.explicit_memory import ExplicitMemory, ExplicitMemoryOptions
-from oneshot_tf.ops import gaussian, variational
+from oneshot_tf.ops import gaussian, losses, variational
 from oneshot_tf.ops import slots as slot_rules
 from oneshot_tf.options import option
 
@@ -58,11 +58,6 @@ class GaussianMemory(ExplicitMemory):
     @property
     def row_width(self):
         return 2 * self.options.content
-
-    @property
-    def sharpness(self):
-        """Log similarities are probabilities' logs as they are."""
-        return 1.0
 
     def represent(self, embeddings):
         """[B, N, D] -> means and variances of the content, [B, N, 2 Zc]."""
@@ -111,8 +106,7 @@ class GaussianMemory(ExplicitMemory):
         generative = self._generative(posterior, images, labels)
         options = self.options
         parts = options.latent_weight * latent + options.generative_weight * generative
-        parts = tf.reduce_sum(parts * shown) / tf.maximum(tf.reduce_sum(shown), 1.0)
-        return options.triplet_weight * triplet + parts, metrics
+        return options.triplet_weight * triplet + losses.masked_mean(parts, shown), metrics
 
     def _generative(self, posterior, images, labels):
         """Nats of every picture, from its own content and from another's: [B, N]."""

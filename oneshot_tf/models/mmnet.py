@@ -165,8 +165,11 @@ class MMNet(FewShotLearner):
         if not (self.options.read_memory or self.options.predict):
             return None, None
         keys = self.to_key(known)
+        return self._write(keys, labels), keys
+
+    def _write(self, keys, labels):
         slots = self.options.slots or tf.minimum(tf.shape(labels)[1], MOST_SLOTS)
-        return key_value.write_all(keys, labels, slots, self.options.normalize_keys), keys
+        return key_value.write_all(keys, labels, slots, self.options.normalize_keys)
 
     def embed_queries(self, query, memory, training):
         """f(x | M), [B, Q, Dz]."""
@@ -217,10 +220,9 @@ class MMNet(FewShotLearner):
 
         def write(noise):
             moved = keys + noise
-            slots = self.options.slots or min(labels.shape[1], MOST_SLOTS)
             with tf.GradientTape() as tape:
                 tape.watch(moved)
-                memory = key_value.write_all(moved, labels, slots, self.options.normalize_keys)
+                memory = self._write(moved, labels)
                 total = tf.reduce_sum(memory.keys * tf.range(1.0, shape[2] + 1.0))
             return tf.reduce_sum(tape.gradient(total, moved))
 

@@ -5,6 +5,7 @@ how the memory is asked and written, `ops/rare_events.py` for the rules.
 """
 
 import dataclasses
+import math
 
 import tensorflow as tf
 import tf_keras as keras
@@ -34,6 +35,12 @@ class RareEvents(ExplicitMemory):
     @property
     def row_width(self):
         return self.options.width
+
+    @property
+    def sharpness(self):
+        """t = max(1, ln(0.2 k) / alpha): the factor of cosines in a softmax of k neighbours."""
+        margin = max(self.options.margin, 1e-3)
+        return max(1.0, math.log(0.2 * self.options.neighbours) / margin)
 
     def represent(self, embeddings):
         """[B, N, D] -> directions [B, N, width]."""

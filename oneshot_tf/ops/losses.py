@@ -15,7 +15,12 @@ def cross_entropy(logits, labels):
     shapes.check(logits=(logits, "B T K"), labels=(labels, "B T"))
     there = tf.cast(labels >= 0, logits.dtype)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(labels, 0), logits)
-    return tf.reduce_sum(losses * there) / tf.maximum(tf.reduce_sum(there), 1.0)
+    return masked_mean(losses, there)
+
+
+def masked_mean(values, there):
+    """The mean of the values whose mark is 1, of those marked 0 or 1; 0 where none is marked."""
+    return tf.reduce_sum(values * there) / tf.maximum(tf.reduce_sum(there), 1.0)
 
 
 def accuracy_by_presentation(correct, presentations, most):

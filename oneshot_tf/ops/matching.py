@@ -9,6 +9,7 @@ pictures, D features, K classes. A label of -1 is padding; it is never matched.
 import tensorflow as tf
 
 from oneshot_tf.ops import shapes
+from oneshot_tf.ops.losses import masked_mean
 
 KERNELS = ("cosine", "dot", "sqeuclidean", "l1", "bilinear")
 AGGREGATES = ("sum", "nearest", "mean")
@@ -164,7 +165,7 @@ def pair_loss(logits, support_labels, query_labels):
 
     def mean(pairs):
         pairs = tf.cast(pairs, logits.dtype)
-        return tf.reduce_sum(losses * pairs) / tf.maximum(tf.reduce_sum(pairs), 1.0)
+        return masked_mean(losses, pairs)
 
     return 0.5 * (mean(there & same) + mean(there & ~same))
 
@@ -191,7 +192,7 @@ def sample_loss(similarities, support_labels, query_labels):
     right = there & (query_labels[:, :, None] == support_labels[:, None, :])
     asked = tf.cast(query_labels >= 0, logs.dtype)
     losses = -tf.reduce_sum(tf.where(right, logs, 0.0), axis=2)
-    return tf.reduce_sum(losses * asked) / tf.maximum(tf.reduce_sum(asked), 1.0)
+    return masked_mean(losses, asked)
 
 
 def way_of(labels):
