@@ -17,7 +17,7 @@ from oneshot_tf import experiment, flags, runtime
 from oneshot_tf.commands import model_defaults, model_options
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import dump, write_text
-from oneshot_tf.options import DataOptions, TrainOptions
+from oneshot_tf.run_config import DataOptions, TrainOptions
 from oneshot_tf.training import loop, optimizers
 from oneshot_tf.training.logging import Log
 

@@ -3,7 +3,7 @@
 import pathlib
 
 from oneshot_tf import flags, models
-from oneshot_tf.options import DataOptions, EvalOptions, TrainOptions
+from oneshot_tf.run_config import DataOptions, EvalOptions, TrainOptions
 
 
 def model_options():

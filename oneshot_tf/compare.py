@@ -13,7 +13,7 @@ from oneshot_tf import experiment, flags, testing
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import figure_compare, figures
-from oneshot_tf.options import EvalOptions
+from oneshot_tf.run_config import EvalOptions
 from oneshot_tf.sampling import source
 
 OWN = {

@@ -10,7 +10,7 @@ from oneshot_tf.data import splits
 from oneshot_tf.data.download import DownloadError
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import protocols
-from oneshot_tf.options import DataOptions, RunConfig, TrainOptions
+from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 from oneshot_tf.sampling import few_shot, labelled, sequence, source
 from oneshot_tf.training import loop, projector
 from oneshot_tf.training.checkpoints import restore_weights

@@ -9,7 +9,7 @@ from oneshot_tf.commands import model_options
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import protocols, records
 from oneshot_tf.files import dump, read_json
-from oneshot_tf.options import DataOptions, TrainOptions
+from oneshot_tf.run_config import DataOptions, TrainOptions
 from oneshot_tf.serving import card, signatures
 
 OWN = {

@@ -12,7 +12,7 @@ import numpy as np
 from oneshot_tf import flags
 from oneshot_tf.data import folder, pictures
 from oneshot_tf.errors import UserError
-from oneshot_tf.options import DataOptions
+from oneshot_tf.run_config import DataOptions
 
 OWN = {
     "export": (str, "an export: .../export/1, or .../export for the newest"),

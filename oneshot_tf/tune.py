@@ -13,7 +13,8 @@ from oneshot_tf import experiment, flags
 from oneshot_tf.commands import config_name, model_defaults, model_options
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import dump, write_text
-from oneshot_tf.options import DataOptions, TrainOptions, field_type
+from oneshot_tf.options import field_type
+from oneshot_tf.run_config import DataOptions, TrainOptions
 from oneshot_tf.training.logging import read_metrics
 
 ORACLES = ("random", "bayesian", "hyperband")

@@ -7,7 +7,7 @@ from oneshot_tf import models
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import records
 from oneshot_tf.files import read_json
-from oneshot_tf.options import DataOptions, RunConfig, TrainOptions
+from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 
 # options that may change between a run and its resumption: they change no weight
 FREE = (

@@ -11,7 +11,7 @@ from PIL import Image
 
 from oneshot_tf import models
 from oneshot_tf.data.dataset import from_classes
-from oneshot_tf.options import DataOptions
+from oneshot_tf.run_config import DataOptions
 from oneshot_tf.sampling import source
 
 IMAGE_SIZE, WAY, SHOT = 8, 3, 4

@@ -208,7 +208,8 @@ def test_eval_draws_the_first_episode(trained, tmp_path):
 def test_the_episode_drawn_is_the_first_that_is_tested(distinct_dataset, make_source):
     from oneshot_tf import testing
     from oneshot_tf.models.base import Learner
-    from oneshot_tf.options import EvalOptions, Options
+    from oneshot_tf.options import Options
+    from oneshot_tf.run_config import EvalOptions
 
     learner = Learner(Options(), way=3, image_size=8, channels=1)
     parsed = flags.parse(["eval", "--way=3"], {"way": (int, "x"), "shot": (int, "x")}, [])

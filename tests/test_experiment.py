@@ -8,7 +8,7 @@ import tensorflow as tf
 from oneshot_tf import commands, experiment, flags
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
-from oneshot_tf.options import DataOptions, TrainOptions
+from oneshot_tf.run_config import DataOptions, TrainOptions
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 

@@ -4,7 +4,8 @@ import pytest
 
 from oneshot_tf import flags
 from oneshot_tf.errors import UserError
-from oneshot_tf.options import Options, TrainOptions, option
+from oneshot_tf.options import Options, option
+from oneshot_tf.run_config import TrainOptions
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1] / "oneshot_tf"
-LEFT = {"", "errors", "options", "episodes", "files"}  # what all may import
+LEFT = {"", "errors", "options", "run_config", "episodes", "files"}  # what all may import
 ORDER = ["data", "sampling", "ops", "layers", "models", "training", "evaluation", "serving"]
 # what a folder may import besides itself; the others may import all to their left
 ONLY = {

@@ -5,16 +5,8 @@ import pytest
 
 from oneshot_tf import models
 from oneshot_tf.errors import UserError
-from oneshot_tf.options import (
-    DataOptions,
-    EvalOptions,
-    Options,
-    RunConfig,
-    TrainOptions,
-    field_type,
-    from_fields,
-    option,
-)  # fmt: skip
+from oneshot_tf.options import Options, field_type, from_fields, option
+from oneshot_tf.run_config import DataOptions, EvalOptions, RunConfig, TrainOptions  # fmt: skip
 
 CLASSES = [DataOptions, TrainOptions, EvalOptions] + [
     models.find(name).Options for name in models.MODELS

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from oneshot_tf import export, predict
 from oneshot_tf.errors import UserError
-from oneshot_tf.options import DataOptions
+from oneshot_tf.run_config import DataOptions
 from tests.serving.exports import SIZE, WAY, make_run
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]

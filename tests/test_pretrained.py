@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from oneshot_tf import data
 from oneshot_tf.data import splits
-from oneshot_tf.options import DataOptions
+from oneshot_tf.run_config import DataOptions
 from oneshot_tf.sampling import few_shot, source
 
 ROOT = pathlib.Path(__file__).resolve().parents[1] / "pretrained"

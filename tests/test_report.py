@@ -15,7 +15,7 @@ from oneshot_tf import report
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import figure_curves, tables
 from oneshot_tf.files import dump
-from oneshot_tf.options import DataOptions, RunConfig, TrainOptions
+from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 from oneshot_tf.training.logging import Log, write_hparams
 
 FLMN, MANN = "flmn_omniglot_1_paper", "mann_1head_omniglot_1"

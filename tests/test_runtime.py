@@ -3,7 +3,7 @@ import tensorflow as tf
 
 from oneshot_tf import runtime
 from oneshot_tf.errors import UserError
-from oneshot_tf.options import TrainOptions
+from oneshot_tf.run_config import TrainOptions
 
 
 def test_one_replica_is_the_default_strategy():

@@ -5,7 +5,7 @@ import pytest
 from oneshot_tf import tune
 from oneshot_tf.errors import UserError
 from oneshot_tf.models.flmn import FLMNOptions
-from oneshot_tf.options import DataOptions, RunConfig, TrainOptions
+from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 from tests.test_commands import SMALL, pictures
 
 __all__ = ["pictures"]

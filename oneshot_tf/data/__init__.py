@@ -15,6 +15,7 @@ DATASETS = {
     "folder": "oneshot_tf.data.folder:load",
     "mini_imagenet": "oneshot_tf.data.mini_imagenet:load",
     "tiny_imagenet": "oneshot_tf.data.tiny_imagenet:load",
+    "lfw": "oneshot_tf.data.lfw:load",
 }
 # what holds for a data set where nothing is said, whatever the model's own defaults are
 _COLOUR = {"channels": 3, "rotations": False, "test_rotations": False, "flip": True}
@@ -22,6 +23,14 @@ DATASET_DEFAULTS = {
     "folder": {"test_rotations": False},
     "mini_imagenet": {**_COLOUR, "image_size": 84, "random_crop": 8},
     "tiny_imagenet": {**_COLOUR, "image_size": 64, "random_crop": 4},
+    "lfw": {
+        "rotations": False,
+        "test_rotations": False,
+        "image_size": 84,
+        "centre_crop": 126,
+        "min_images": 5,
+        "mirrored_copies": "horizontal",
+    },
 }
 
 

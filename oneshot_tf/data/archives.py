@@ -1,6 +1,7 @@
 """Opening archives that may be damaged or hostile."""
 
 import pathlib
+import tarfile
 import zipfile
 import zlib
 
@@ -8,11 +9,42 @@ from oneshot_tf.errors import UserError
 
 MAX_FILES = 2_000_000
 MAX_BYTES = 20 << 30
+TAR_SUFFIXES = (".tar", ".tgz", ".tar.gz")
 
 
 def damaged(path, error):
     """The error for an archive that cannot be read."""
     return UserError(f"{path} is damaged ({error}); delete it and get it again")
+
+
+def names(path):
+    """The names of all files of a zip or, by its suffix, a tar archive.
+
+    Raises:
+      UserError: see `open_zip`.
+    """
+    if is_tar(path):
+        return [name for name, _ in _tar_files(path)]
+    with open_zip(path) as archive:
+        return archive.namelist()
+
+
+def contents(path, wanted):
+    """The bytes of each file named of a zip or a tar archive, in the order of `wanted`.
+
+    Raises:
+      UserError: see `open_zip` and `read`; a tar archive lacks one.
+    """
+    if is_tar(path):
+        yield from _tar_contents(path, wanted)
+        return
+    with open_zip(path) as archive:
+        for name in wanted:
+            yield read(archive, name)
+
+
+def is_tar(path):
+    return pathlib.Path(path).name.lower().endswith(TAR_SUFFIXES)
 
 
 def open_zip(path):
@@ -25,17 +57,14 @@ def open_zip(path):
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise damaged(path, error) from None
-    infos = archive.infolist()
-    for info in infos:
-        name = pathlib.PureWindowsPath(info.filename)  # knows both slashes, and drives
-        if name.drive or name.root or ".." in name.parts:
-            archive.close()
-            raise UserError(f"{path} names {info.filename!r}, outside its folder; refused")
-    if len(infos) > MAX_FILES or sum(info.file_size for info in infos) > MAX_BYTES:
+    try:
+        infos = archive.infolist()
+        for info in infos:
+            _check_name(path, info.filename)
+        _check_size(path, len(infos), sum(info.file_size for info in infos))
+    except UserError:
         archive.close()
-        raise UserError(
-            f"{path} holds {len(infos)} files; expected at most {MAX_FILES} and {MAX_BYTES >> 30} GiB"
-        )
+        raise
     return archive
 
 
@@ -49,3 +78,41 @@ def read(archive, info):
         return archive.read(info)
     except (zipfile.BadZipFile, OSError, EOFError, zlib.error, RuntimeError) as error:
         raise damaged(archive.filename, error) from None
+
+
+def _check_name(path, text):
+    name = pathlib.PureWindowsPath(text)  # knows both slashes, and drives
+    if name.drive or name.root or ".." in name.parts:
+        raise UserError(f"{path} names {text!r}, outside its folder; refused")
+
+
+def _check_size(path, files, size):
+    if files > MAX_FILES or size > MAX_BYTES:
+        raise UserError(
+            f"{path} holds {files} files; expected at most {MAX_FILES} and {MAX_BYTES >> 30} GiB"
+        )
+
+
+def _tar_files(path):
+    """(name, () -> bytes) of the regular files of a tar archive; links and devices are passed over."""
+    files = size = 0
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                _check_name(path, member.name)
+                if member.isfile():
+                    files, size = files + 1, size + member.size
+                    _check_size(path, files, size)
+                    yield member.name, archive.extractfile(member).read
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        raise damaged(path, error) from None
+
+
+def _tar_contents(path, wanted):
+    """As `contents`; what is packed as one stream is read once, from front to end."""
+    asked = set(wanted)
+    found = {name: read_all() for name, read_all in _tar_files(path) if name in asked}
+    for name in wanted:
+        if name not in found:
+            raise damaged(path, f"{name} is gone")
+        yield found[name]

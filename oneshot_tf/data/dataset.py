@@ -66,6 +66,35 @@ class Dataset:
             },
         )
 
+    def with_at_least(self, count):
+        """The classes of at least so many pictures.
+
+        Raises:
+          UserError: there is none.
+        """
+        names = [
+            n for n, size in zip(self.class_names, self.class_sizes, strict=True) if size >= count
+        ]
+        if not names:
+            raise UserError(
+                f"--min_images must be at most {self.class_sizes.max()}, as many as a class of "
+                f"{self.name} has. Received: {count}"
+            )
+        return self.select(names)
+
+    def with_mirrored_copies(self, side):
+        """Every class with each of its pictures mirrored as well, behind the others.
+
+        Args:
+          side: "horizontal" (left to right), "vertical" (top to bottom), or "none".
+        """
+        if side == "none":
+            return self
+        axis = {"vertical": 1, "horizontal": 2}[side]
+        parts = np.split(self.images, self.offsets[1:-1])
+        classes = [np.concatenate([part, np.flip(part, axis)]) for part in parts]
+        return from_classes(self.name, dict(zip(self.class_names, classes, strict=True)))
+
     def sha256(self):
         """Hash of names, class sizes and pixels, as hex."""
         digest = hashlib.sha256()

@@ -1,6 +1,6 @@
-"""Picture files in folders and zips: what the sources of photographs share.
+"""Picture files in folders and archives: what the sources of photographs share.
 
-A picture file is a pair (store, name): the folder or the zip, and its path in there.
+A picture file is a pair (store, name): the folder or the archive, and its path in there.
 """
 
 import csv
@@ -24,17 +24,16 @@ _SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def names(store):
-    """The paths of all pictures of a folder or a zip, sorted; hidden files are passed over.
+    """The paths of all pictures of a folder or an archive, sorted; hidden files are passed over.
 
     Raises:
-      UserError: a zip that is damaged.
+      UserError: an archive that is damaged.
     """
     store = pathlib.Path(store)
     if store.is_dir():
         found = [path.relative_to(store).as_posix() for path in store.rglob("*") if path.is_file()]
     else:
-        with archives.open_zip(store) as archive:
-            found = archive.namelist()
+        found = archives.names(store)
     return sorted(name for name in found if _is_picture(name))
 
 
@@ -49,10 +48,8 @@ def contents(store, wanted):
     if pathlib.Path(store).is_dir():
         for name in wanted:
             yield read_bytes(pathlib.Path(store) / name)
-        return
-    with archives.open_zip(store) as archive:
-        for name in wanted:
-            yield archives.read(archive, name)
+    else:
+        yield from archives.contents(store, wanted)
 
 
 def by_folder(store, found):
@@ -177,13 +174,14 @@ def _by_store(classes):
     return stores
 
 
-def build(name, classes, options):
+def build(name, classes, options, middle=0):
     """A `Dataset` of picture files, each squeezed to a square as the published ones are.
 
     Args:
       name: the data set's name.
       classes: {class: [(store, name)]}.
       options: `DataOptions`; `image_size` and `channels` count.
+      middle: cut larger pictures to their middle square of so many pixels first; 0 does not.
     """
     sizes = [len(files) for files in classes.values()]
     size, channels = options.image_size, options.channels
@@ -193,7 +191,7 @@ def build(name, classes, options):
         for store, files in _by_store(classes).items():
             wanted = [file for _, _, file in files]
             for (_, row, file), content in zip(files, contents(store, wanted), strict=True):
-                image = pictures.decode(content, f"{store}: {file}")
+                image = pictures.centre(pictures.decode(content, f"{store}: {file}"), middle)
                 images[row] = pictures.to_array(image, size, channels)
                 bar.update()
     return Dataset(name, images, np.cumsum([0, *sizes]).astype(np.int64), tuple(classes))

@@ -46,6 +46,15 @@ def to_array(image, size, channels):
     return np.asarray(image, np.uint8).reshape(image.height, image.width, channels)
 
 
+def centre(image, size):
+    """The middle square of a Pillow image, where it is larger than that; `size` 0 leaves it."""
+    if not size:
+        return image
+    width, height = min(size, image.width), min(size, image.height)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
+
+
 def prepare(content, where, options):
     """One picture of a user as the models take it.
 

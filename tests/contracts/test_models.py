@@ -7,7 +7,7 @@ import tensorflow as tf
 from oneshot_tf import models
 from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode
 from oneshot_tf.evaluation import protocols
-from oneshot_tf.options import TrainOptions
+from oneshot_tf.run_config import TrainOptions
 from oneshot_tf.sampling import few_shot, labelled, sequence
 from oneshot_tf.training import loop, optimizers
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from oneshot_tf.data import glyphs, omniglot
-from oneshot_tf.options import DataOptions
+from oneshot_tf.run_config import DataOptions
 
 _BESIDE_PROJECT = pathlib.Path(__file__).parents[2] / ".." / "shared" / "data"
 

@@ -1,3 +1,5 @@
+import io
+import tarfile
 import zipfile
 
 import pytest
@@ -65,3 +67,45 @@ def test_too_many_or_too_large(make_zip, monkeypatch):
     monkeypatch.setattr(archives, "MAX_BYTES", 13)
     with pytest.raises(UserError, match="holds 2 files"):
         archives.open_zip(path)
+
+
+def make_tar(path, names, kind=tarfile.REGTYPE):
+    with tarfile.open(path, "w:gz") as archive:
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, "elsewhere"
+            member.size = len(name) if kind == tarfile.REGTYPE else 0
+            archive.addfile(member, io.BytesIO(name.encode()))
+    return path
+
+
+def test_tar(tmp_path):
+    path = make_tar(tmp_path / "a.tgz", ["a/b", "c"])
+    assert archives.names(path) == ["a/b", "c"]
+    assert list(archives.contents(path, ["c", "a/b"])) == [b"c", b"a/b"]
+    with pytest.raises(UserError, match="gone"):
+        list(archives.contents(path, ["d"]))
+
+
+def test_tar_links_are_no_files(tmp_path):
+    assert archives.names(make_tar(tmp_path / "a.tar.gz", ["a"], tarfile.SYMTYPE)) == []
+
+
+@pytest.mark.parametrize("name", ["../a", "/etc/a", "a/../../b"])
+def test_tar_names_outside(tmp_path, name):
+    with pytest.raises(UserError, match="outside its folder"):
+        archives.names(make_tar(tmp_path / "a.tgz", ["fine", name]))
+
+
+@pytest.mark.parametrize("keep", [0, 10, 100])
+def test_tar_truncated(tmp_path, keep):
+    path = make_tar(tmp_path / "a.tgz", [str(n) for n in range(99)])
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(UserError, match=r"a\.tgz is damaged"):
+        archives.names(path)
+
+
+def test_tar_too_many(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_FILES", 1)
+    with pytest.raises(UserError, match="holds 2 files"):
+        archives.names(make_tar(tmp_path / "a.tgz", ["a", "b"]))

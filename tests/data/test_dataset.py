@@ -70,3 +70,27 @@ def test_hash_sees_names_sizes_and_pixels():
     moved = {"c0": np.concatenate([classes["c0"], classes["c1"][:1]]), "c1": classes["c1"][1:]}
     hashes = {from_classes("d", c).sha256() for c in (renamed, changed, moved)}
     assert len(hashes) == 3 and base not in hashes
+
+
+def test_mirrored_copies_stand_behind_the_others():
+    random = np.random.default_rng(0)
+    pictures = {
+        name: random.integers(0, 256, (n, 3, 3, 1), np.uint8) for name, n in [("a", 1), ("b", 2)]
+    }
+    dataset = from_classes("d", pictures)
+    assert dataset.with_mirrored_copies("none") is dataset
+    for side in ("horizontal", "vertical"):
+        mirrored = dataset.with_mirrored_copies(side)
+        assert mirrored.class_sizes.tolist() == [2, 4]
+        for y in range(3):
+            for x in range(3):
+                from_y, from_x = (y, 2 - x) if side == "horizontal" else (2 - y, x)
+                assert (mirrored.images[4:, y, x] == pictures["b"][:, from_y, from_x]).all()
+        assert (mirrored.images[2:4] == pictures["b"]).all()
+
+
+def test_small_classes_are_left_out():
+    dataset = from_classes("d", numbered([1, 3, 2]))
+    assert dataset.with_at_least(2).class_names == ("c1", "c2")
+    with pytest.raises(UserError, match="at most 3"):
+        dataset.with_at_least(4)

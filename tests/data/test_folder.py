@@ -5,7 +5,7 @@ import pytest
 
 from oneshot_tf.data import folder
 from oneshot_tf.errors import UserError
-from oneshot_tf.options import DataOptions
+from oneshot_tf.run_config import DataOptions
 
 OPTIONS = DataOptions(dataset="folder", image_size=8)
 

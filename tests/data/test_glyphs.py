@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from oneshot_tf.data import glyphs
-from oneshot_tf.options import DataOptions
+from oneshot_tf.run_config import DataOptions
 
 
 def nearest_neighbour(dataset, episodes, way=5, queries=5):

@@ -5,7 +5,7 @@ import pytest
 
 from oneshot_tf.data import image_files
 from oneshot_tf.errors import UserError
-from oneshot_tf.options import DataOptions
+from oneshot_tf.run_config import DataOptions
 
 FILES = {"b/n00000002/2.jpg": 40, "b/n00000002/10.jpg": 80, "n00000001/1.png": 120}
 

@@ -7,7 +7,7 @@ import pytest
 
 from oneshot_tf.data import cache, mini_imagenet
 from oneshot_tf.errors import UserError
-from oneshot_tf.options import DataOptions
+from oneshot_tf.run_config import DataOptions
 
 OPTIONS = DataOptions(dataset="mini_imagenet", image_size=84, channels=3)
 WNIDS = {"train": "n00000003", "val": "n00000001", "test": "n00000002"}

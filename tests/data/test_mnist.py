@@ -6,7 +6,7 @@ import pytest
 
 from oneshot_tf.data import download, mnist
 from oneshot_tf.errors import UserError
-from oneshot_tf.options import DataOptions
+from oneshot_tf.run_config import DataOptions
 
 IMAGES, LABELS = mnist.MD5
 OPTIONS = DataOptions(image_size=14)

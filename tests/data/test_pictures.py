@@ -6,7 +6,7 @@ from PIL import Image
 
 from oneshot_tf.data import pictures
 from oneshot_tf.errors import UserError
-from oneshot_tf.options import DataOptions
+from oneshot_tf.run_config import DataOptions
 
 GRAY = DataOptions(image_size=16)
 COLOUR = DataOptions(image_size=16, channels=3)

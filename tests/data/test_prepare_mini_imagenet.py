@@ -4,7 +4,7 @@ from PIL import Image
 
 from oneshot_tf.data import mini_imagenet, prepare_mini_imagenet
 from oneshot_tf.errors import UserError
-from oneshot_tf.options import DataOptions
+from oneshot_tf.run_config import DataOptions
 
 # numbers in ImageNet's names have gaps, and their order is not that of the text
 NUMBERS = {"n00000001": [7, 20, 100], "n00000002": [3, 1000, 5], "n00000003": [2, 1]}

@@ -9,7 +9,7 @@ import pytest
 from oneshot_tf.data import splits
 from oneshot_tf.data.dataset import Dataset
 from oneshot_tf.errors import UserError
-from oneshot_tf.options import DataOptions
+from oneshot_tf.run_config import DataOptions
 
 COUNTS = {"vinyals": (1028, 172, 423), "background": (813, 151, 659), "flmn": (1100, 109, 414)}
 

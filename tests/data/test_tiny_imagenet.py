@@ -5,7 +5,7 @@ import pytest
 
 from oneshot_tf.data import splits, tiny_imagenet
 from oneshot_tf.errors import UserError
-from oneshot_tf.options import DataOptions
+from oneshot_tf.run_config import DataOptions
 
 OPTIONS = DataOptions(dataset="tiny_imagenet", image_size=64, channels=3)
 CLASSES = {"train": "n00000002", "val": "n00000003", "test": "n00000001"}

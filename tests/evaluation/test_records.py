@@ -11,7 +11,7 @@ import tensorflow as tf
 from oneshot_tf.episodes import SequenceEpisode
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import records, tables
-from oneshot_tf.options import DataOptions, RunConfig, TrainOptions
+from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 
 KEYS = {
     "model", "config", "seed", "dataset", "split", "protocol", "accuracy", "paper", "parameters",

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from oneshot_tf.errors import UserError
-from oneshot_tf.options import DataOptions
+from oneshot_tf.run_config import DataOptions
 from oneshot_tf.sampling import augment, colour, few_shot, source
 from tests.sampling.helpers import find_drawings
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from oneshot_tf import experiment, flags, workdirs
 from oneshot_tf.commands import model_options
 from oneshot_tf.data import splits
-from oneshot_tf.options import DataOptions, TrainOptions
+from oneshot_tf.run_config import DataOptions, TrainOptions
 from oneshot_tf.training import checkpoints, optimizers
 
 SIZE, WAY = 8, 3

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from oneshot_tf.options import DataOptions, RunConfig, TrainOptions
+from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 from oneshot_tf.serving import card
 from tests.serving.exports import SIZE, WAY
 

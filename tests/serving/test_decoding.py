@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from oneshot_tf.data import pictures
-from oneshot_tf.options import DataOptions
+from oneshot_tf.run_config import DataOptions
 from oneshot_tf.serving import decoding
 from tests.serving.exports import drawing
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from oneshot_tf.options import TrainOptions
+from oneshot_tf.run_config import TrainOptions
 from oneshot_tf.sampling import sequence
 from oneshot_tf.training import checkpoints, loop, optimizers
 

@@ -5,7 +5,8 @@ import tf_keras as keras
 
 from oneshot_tf.episodes import FewShotEpisode
 from oneshot_tf.models.base import Learner
-from oneshot_tf.options import Options, TrainOptions
+from oneshot_tf.options import Options
+from oneshot_tf.run_config import TrainOptions
 from oneshot_tf.training import loop, optimizers
 
 SIZE = 4

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from oneshot_tf.options import TrainOptions
+from oneshot_tf.run_config import TrainOptions
 from oneshot_tf.training import optimizers
 
 

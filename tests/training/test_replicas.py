@@ -14,7 +14,7 @@ import tensorflow as tf
 import tf_keras as keras
 from oneshot_tf import models, runtime
 from oneshot_tf.data.dataset import from_classes
-from oneshot_tf.options import DataOptions, TrainOptions
+from oneshot_tf.run_config import DataOptions, TrainOptions
 from oneshot_tf.sampling import sequence, source
 from oneshot_tf.training import loop, optimizers
 
@@ -47,7 +47,7 @@ import numpy as np
 import tensorflow as tf
 from oneshot_tf import runtime
 from oneshot_tf.layers.conv4 import Conv4
-from oneshot_tf.options import TrainOptions
+from oneshot_tf.run_config import TrainOptions
 
 strategy = runtime.setup(TrainOptions(batch_size=2, replicas=2))
 with strategy.scope():

@@ -1,0 +1,232 @@
+"""The options that every run has, and all that a run is made of."""
+
+import dataclasses
+
+from oneshot_tf.options import Options, from_fields, option
+
+
+@dataclasses.dataclass(frozen=True)
+class DataOptions(Options):
+    """Which pictures, how large, which classes, and how they are varied."""
+
+    dataset: str = option(
+        "omniglot",
+        "omniglot, mnist, minimnist, glyphs, mini_imagenet, tiny_imagenet, lfw, or folder (your own)",
+    )
+    data_dir: str | None = option(None, "where the data is (default: $ONESHOT_TF_DATA, else data)")
+    split: str | None = option(
+        None,
+        "which classes train: omniglot has vinyals, background, flmn; mini_imagenet ravi, vinyals; "
+        "tiny_imagenet tiny; lfw tseran; all have random (default: the data set's first)",
+    )
+    split_seed: int = option(0, "seed of the split `random`", low=0)
+    image_size: int = option(
+        28,
+        "height and width of a picture in pixels (mini_imagenet, lfw: 84, tiny_imagenet: 64)",
+        low=4,
+        high=512,
+    )
+    channels: int = option(
+        1, "1 for gray, 3 for colour (mini_imagenet, tiny_imagenet: 3)", low=1, high=3
+    )
+    ink: str = option(
+        "auto",
+        "which side of a gray picture is 1; auto looks at the border",
+        choices=("auto", "dark", "light"),
+    )
+    centre_crop: int = option(
+        0,
+        "lfw: cut larger pictures to their middle square of so many pixels before the resize; 0 (the "
+        "paper, whose faces are aligned) does not (lfw: 126)",
+        low=0,
+    )
+    min_images: int = option(
+        1, "lfw: leave out people with fewer pictures (lfw: 5, which gives the paper's 423)", low=1
+    )
+    mirrored_copies: str = option(
+        "none",
+        "lfw: every picture's mirror image is a picture of its class as well; the paper's is "
+        "`vertical`, upside down (lfw: horizontal)",
+        choices=("none", "horizontal", "vertical"),
+    )
+    rotations: bool = option(
+        True, "training: a class turned by 90, 180, 270 degrees is a new class"
+    )
+    test_rotations: bool = option(False, "validation and test: rotated classes are classes as well")
+    max_rotation: float = option(
+        0.0, "turn each picture by up to this many degrees either way", low=0.0, high=180.0
+    )
+    max_shift: float = option(
+        0.0, "shift each picture by up to this many pixels of 105 either way", low=0.0
+    )
+    max_slant: float = option(
+        0.0, "slant each picture by up to this many degrees either way", low=0.0, high=60.0
+    )
+    max_stretch: float = option(
+        0.0,
+        "make each picture wider or narrower, and taller or lower, by up to this share",
+        low=0.0,
+        high=0.9,
+    )
+    augment_size: int = option(
+        105,
+        "pictures are turned, shifted, slanted and stretched at this size, before the resize",
+        low=4,
+        high=512,
+    )
+    augment_test: bool = option(
+        False, "turn, shift, slant and stretch in validation and test as well"
+    )
+    bold: float = option(
+        0.0,
+        "training: thicken strokes by up to this share of a pixel on each side; 0 does not",
+        low=0.0,
+        high=1.0,
+    )
+    random_crop: int = option(
+        0,
+        "training: pad by this many mirrored pixels, then cut out the size at random; 0 does not "
+        "(mini_imagenet: 8, tiny_imagenet: 4)",
+        low=0,
+        high=128,
+    )
+    flip: bool = option(
+        False, "training: mirror every other picture (mini_imagenet, tiny_imagenet: true)"
+    )
+    colour_jitter: float = option(
+        0.0,
+        "training: change brightness, contrast and saturation by up to this share; 0 does not",
+        low=0.0,
+        high=1.0,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainOptions(Options):
+    """How long, on what episodes, and with which optimiser."""
+
+    seed: int = option(0, "seed of weights and episodes", low=0)
+    episodes: int = option(100_000, "how many episodes in all", low=1)
+    batch_size: int = option(16, "episodes per update", low=1)
+    way: int = option(
+        5, "classes per episode; 5:20 draws them anew for every few-shot batch", low=2, span=True
+    )
+    way_from: int | None = option(None, "the smaller number of --way=5:20", low=2)
+    shot: int = option(
+        10,
+        "pictures per class: presentations of a sequence, or support pictures (also 1:5)",
+        low=1,
+        span=True,
+    )
+    shot_from: int | None = option(None, "the smaller number of --shot=1:5", low=1)
+    queries: int = option(5, "query pictures per class of a few-shot episode", low=1)
+    counts: str = option(
+        "equal",
+        "how often each class of a sequence is shown; random varies",
+        choices=("equal", "random"),
+    )
+    train_on_validation: bool = option(
+        False, "train on the validation classes too, and evaluate the last checkpoint"
+    )
+    optimizer: str = option(
+        "adam", "adam, adamw, rmsprop or sgd", choices=("adam", "adamw", "rmsprop", "sgd")
+    )
+    learning_rate: float = option(
+        1e-3, "learning rate at the start", low=0.0, search=(3e-4, 1e-2, "log")
+    )
+    schedule: str = option(
+        "constant",
+        "constant, cosine (to zero at the last episode), or halve",
+        choices=("constant", "cosine", "halve"),
+    )
+    halve_every: int = option(320_000, "episodes between halvings of the schedule `halve`", low=1)
+    warmup: int = option(0, "episodes of linear warm-up", low=0)
+    clip_norm: float = option(0.0, "clip the gradient to this global norm; 0 does not", low=0.0)
+    weight_decay: float = option(0.0, "weight decay of adamw", low=0.0)
+    steps_per_call: int = option(50, "updates inside one call of the compiled loop", low=1)
+    eval_every: int = option(10_000, "episodes between validations", low=1)
+    validation_episodes: int = option(320, "episodes of a validation", low=1)
+    save_every: int = option(10_000, "episodes between checkpoints", low=1)
+    keep: int = option(3, "how many latest checkpoints to keep", low=1)
+    figures_every: int = option(
+        20_000, "episodes between pictures in TensorBoard; 0 draws none", low=0
+    )
+    replicas: int = option(
+        1, "devices to train on; on a CPU, parts of the batch side by side", low=1
+    )
+    precision: str = option(
+        "float32",
+        "of training: float32 or mixed_bfloat16; tests and exports compute in float32",
+        choices=("float32", "mixed_bfloat16"),
+    )
+    deterministic: bool = option(False, "ask TensorFlow for deterministic operations (GPU)")
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalOptions(Options):
+    """How a trained model is tested."""
+
+    protocol: str | None = option(
+        None,
+        "sequence or few_shot (default: what the model trains on)",
+        choices=("sequence", "few_shot"),
+    )
+    eval_episodes: int = option(1000, "test episodes", low=2)
+    eval_seed: int = option(0, "seed of the test episodes", low=0)
+    eval_queries: int = option(15, "query pictures per class in the few-shot protocol", low=1)
+    bn: str | None = option(
+        None, "few_shot: batch norm's statistics at test, if not as the run says (see --model=...)"
+    )
+    orders: int | None = option(
+        None, "few_shot: matching with fce, orders of the support that are averaged", low=1
+    )
+    finetune_steps: int = option(
+        0, "few_shot: Adam steps on each episode's support before the answer", low=0
+    )
+    finetune_rate: float = option(1e-3, "few_shot: learning rate of fine-tuning", low=0.0)
+    finetune_match: str = option(
+        "own",
+        "how a fine-tuned model answers: as always, or (classifier) by a softmax on the support",
+        choices=("own", "softmax"),
+    )
+    checkpoint: str | None = option(
+        None,
+        "best or last (default: best, or last where all classes trained)",
+        choices=("best", "last"),
+    )
+    part: str = option(
+        "test",
+        "which classes: test, or validation to choose options",
+        choices=("test", "validation"),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """Everything a run is made of; `config.json` is its JSON form."""
+
+    name: str  # what records call it: the flag file's name, or model_dataset
+    model: str
+    data: DataOptions
+    train: TrainOptions
+    options: Options
+
+    def to_json(self):
+        return {
+            "name": self.name,
+            "model": self.model,
+            "data": dataclasses.asdict(self.data),
+            "train": dataclasses.asdict(self.train),
+            "options": dataclasses.asdict(self.options),
+        }
+
+    @classmethod
+    def from_json(cls, fields, options_class):
+        """The config stored as `fields`; options that have been added since keep their default."""
+        return cls(
+            name=fields["name"],
+            model=fields["model"],
+            data=from_fields(DataOptions, fields["data"]),
+            train=from_fields(TrainOptions, fields["train"]),
+            options=from_fields(options_class, fields["options"]),
+        )
