@@ -120,7 +120,9 @@ class ExplicitMemory(FewShotLearner):
         still = tf.reshape(
             tf.stop_gradient(rows), tf.concat([tf.shape(together), [self.row_width]], axis=0)
         )
-        start = self.empty(groups, self.options.slots or tf.size(together[0]))
+        # every batch begins with nothing, so slots beyond one a picture would stay empty: not made
+        pictures = tf.size(together[0])
+        start = self.empty(groups, tf.minimum(self.options.slots or pictures, pictures))
         _, held, there, answers = self._live(start, still, together)
         loss = self.contrast_loss(
             tf.reshape(rows, [-1, self.row_width]),
@@ -145,11 +147,14 @@ class ExplicitMemory(FewShotLearner):
           [G, R, T, 2, E], whether they are there [G, R, T, 2], the answers [G, R, T].
         """
         steps, options = tf.shape(labels)[2], self.options
+        # no more slots can have a label than pictures have it, so one neighbour more is always
+        # enough to find the nearest of another label: the same as among all `neighbours`, sooner
+        count = tf.minimum(options.neighbours, most_alike(labels) + 1)
         rows, labels = tf.transpose(rows, [2, 0, 1, 3]), tf.transpose(labels, [2, 0, 1])
 
         def step(t, memory, held, there, answers):
             found = self.scores(memory, rows[t])
-            neighbours = slot_rules.nearest(memory.labels, found, options.neighbours)
+            neighbours = slot_rules.nearest(memory.labels, found, count)
             chosen = slot_rules.contrast(memory.labels, found, neighbours, labels[t])
             held = held.write(t, self.held(memory, chosen.slots))
             answers = answers.write(t, neighbours.labels[:, :, 0])
@@ -175,6 +180,13 @@ class ExplicitMemory(FewShotLearner):
             tf.transpose(there, [1, 2, 0, 3]),
             tf.transpose(answers, [1, 2, 0]),
         )
+
+
+def most_alike(labels):
+    """How many pictures of a memory have the same label at most: labels [G, R, T] -> int32 []."""
+    labels = tf.reshape(labels, [tf.shape(labels)[0], -1])
+    alike = (labels[:, :, None] == labels[:, None, :]) & (labels >= 0)[:, None, :]
+    return tf.reduce_max(tf.reduce_sum(tf.cast(alike, tf.int32), axis=2))
 
 
 def in_rounds(labels):

@@ -27,4 +27,5 @@ LICENCES = {
     "glyphs": "glyphs, drawn by this package: its own licence",
     "mini_imagenet": "ImageNet (Russakovsky et al., 2015): non-commercial research",
     "tiny_imagenet": "ImageNet (Russakovsky et al., 2015): non-commercial research",
+    "lfw": "Labeled Faces in the Wild (Huang et al., 2007): research",
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from oneshot_tf.models.explicit_memory import in_rounds
+from oneshot_tf.models.explicit_memory import in_rounds, most_alike
 from tests.models.helpers import trained_a_little
 from tests.numpy_reference import rare_events as reference
 
@@ -79,6 +79,21 @@ def test_only_the_asking_side_learns(learner, episode):
 def test_few_slots_forget_the_oldest_and_go_on(make_learner, episode):
     learner = make_learner("rare_events", slots=3, age_noise=0.0)
     assert np.isfinite(learner.train_loss(episode)[0])
+
+
+@pytest.mark.parametrize("name", ["rare_events", "gaussian_memory"])
+def test_what_cannot_matter_costs_nothing(make_learner, episode, name):
+    """Slots that no picture reaches, and neighbours beyond the nearest of another label."""
+    expected = make_learner(name, slots=0, neighbours=256).train_loss(episode)[0]
+    for slots, neighbours in [(0, 4000), (8192, 256), (8192, 16)]:
+        found = make_learner(name, slots=slots, neighbours=neighbours).train_loss(episode)[0]
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_most_alike():
+    labels = tf.constant([[[0, 1, 1, -1], [2, 1, -1, -1]], [[0, 0, 1, 1], [1, 1, -1, -1]]])
+    assert most_alike(labels) == 4
+    assert most_alike(labels[:1]) == 3
 
 
 def test_sharpness_is_the_papers():
