@@ -3,8 +3,6 @@
 import dataclasses
 import sys
 
-import tensorflow as tf
-
 from oneshot_tf import data, models, runtime, workdirs
 from oneshot_tf.data import splits
 from oneshot_tf.data.download import DownloadError
@@ -108,6 +106,7 @@ def make_learner(config):
         way=config.train.way,
         image_size=config.data.image_size,
         channels=config.data.channels,
+        vocabulary=data.VOCABULARIES.get(config.data.dataset, 0),
         precision=config.train.precision,
         name=config.model,
     )
@@ -203,6 +202,7 @@ def make_hooks(learner, config, held_out, draw, workdir):
         way, shot = validation_setting(config.train, classes)
         batch = protocols.fitting_batch(way * (shot + config.train.queries))
     sample = make_sampler(learner, config, population, "validation", batch, 0)
+    draw = None if learner.vocabulary else draw  # figures are of pictures
     embedded = pictures_to_embed(learner, config, held_out) if draw else None
 
     def validate():
@@ -225,7 +225,11 @@ def make_hooks(learner, config, held_out, draw, workdir):
 
 def pictures_to_embed(learner, config, held_out):
     """(pictures, names of their classes) for the projector; None where it gets none."""
-    if not config.train.figures_every or learner.embed(tf.zeros([1, *learner.image_shape])) is None:
+    if (
+        not config.train.figures_every
+        or learner.vocabulary
+        or learner.embed(learner.blank()) is None
+    ):
         return None
     return projector.choose(shrink(held_out, config) if source.varies(config.data) else held_out)
 

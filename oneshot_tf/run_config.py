@@ -11,13 +11,13 @@ class DataOptions(Options):
 
     dataset: str = option(
         "omniglot",
-        "omniglot, mnist, minimnist, glyphs, mini_imagenet, tiny_imagenet, lfw, or folder (your own)",
+        "omniglot, mnist, minimnist, glyphs, mini_imagenet, tiny_imagenet, lfw, ptb, or folder (your own)",
     )
     data_dir: str | None = option(None, "where the data is (default: $ONESHOT_TF_DATA, else data)")
     split: str | None = option(
         None,
         "which classes train: omniglot has vinyals, background, flmn; mini_imagenet ravi, vinyals; "
-        "tiny_imagenet tiny; lfw tseran; all have random (default: the data set's first)",
+        "tiny_imagenet tiny; lfw tseran; ptb vinyals; all have random (default: the data set's first)",
     )
     split_seed: int = option(0, "seed of the split `random`", low=0)
     image_size: int = option(
@@ -48,6 +48,9 @@ class DataOptions(Options):
         "lfw: every picture's mirror image is a picture of its class as well; the paper's is "
         "`vertical`, upside down (lfw: horizontal)",
         choices=("none", "horizontal", "vertical"),
+    )
+    max_sentences: int = option(
+        500, "ptb: at most so many sentences of a word, drawn once from all that it has", low=2
     )
     rotations: bool = option(
         True, "training: a class turned by 90, 180, 270 degrees is a new class"

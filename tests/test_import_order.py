@@ -11,7 +11,7 @@ ORDER = ["data", "sampling", "ops", "layers", "models", "training", "evaluation"
 # what a folder may import besides itself; the others may import all to their left
 ONLY = {
     "data": LEFT | {"flags"},  # for the command that prepares pictures
-    "sampling": LEFT,
+    "sampling": {"data"} | LEFT,
     "ops": set(),
     "layers": {"ops"},
     "models": {"layers", "ops"} | LEFT,

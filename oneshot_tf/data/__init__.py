@@ -1,9 +1,10 @@
-"""Sources of pictures. `load` finds one by name; a source is a module with `load`."""
+"""Sources of pictures and sentences. `load` finds one by name; a source is a module with `load`."""
 
 import importlib
 import os
 import pathlib
 
+from oneshot_tf.data import ptb
 from oneshot_tf.errors import UserError
 
 # name -> module with load(data_dir, options) -> Dataset; imported only when named
@@ -16,6 +17,7 @@ DATASETS = {
     "mini_imagenet": "oneshot_tf.data.mini_imagenet:load",
     "tiny_imagenet": "oneshot_tf.data.tiny_imagenet:load",
     "lfw": "oneshot_tf.data.lfw:load",
+    "ptb": "oneshot_tf.data.ptb:load",
 }
 # what holds for a data set where nothing is said, whatever the model's own defaults are
 _COLOUR = {"channels": 3, "rotations": False, "test_rotations": False, "flip": True}
@@ -31,7 +33,10 @@ DATASET_DEFAULTS = {
         "min_images": 5,
         "mirrored_copies": "horizontal",
     },
+    "ptb": {"rotations": False, "test_rotations": False},
 }
+# data sets of sentences -> how many tokens there are
+VOCABULARIES = {"ptb": ptb.VOCABULARY}
 
 
 def data_dir(options):
@@ -40,7 +45,7 @@ def data_dir(options):
 
 
 def load(options):
-    """The `Dataset` that `options` (a `DataOptions`) names.
+    """The `Dataset`, or `Sentences`, that `options` (a `DataOptions`) names.
 
     Raises:
       UserError: unknown name, or the pictures are not there.

@@ -1,7 +1,7 @@
 """Which classes train, validate and test. Disjoint, by class name, with a hash.
 
 Published splits stand in `oneshot_tf/data/split_files/*.json`. `derive` makes those of Omniglot,
-`imagenet_splits` those of miniImageNet and Tiny ImageNet, `lfw` that of its people, and tests compare them. Every other data
+`imagenet_splits` those of miniImageNet and Tiny ImageNet, `lfw` and `ptb` those of people and words, and tests compare them. Every other data
 set is split at random from a seed.
 """
 
@@ -31,6 +31,7 @@ PUBLISHED = {
     "mini_imagenet": ("ravi", "vinyals"),
     "tiny_imagenet": ("tiny",),
     "lfw": ("tseran",),
+    "ptb": ("vinyals",),
 }
 
 

@@ -3,6 +3,7 @@
 import tensorflow as tf
 import tf_keras as keras
 
+from oneshot_tf.errors import UserError
 from oneshot_tf.options import Options
 
 
@@ -19,15 +20,30 @@ class Learner(keras.Model):
     Options = Options
     episode = "few_shot"
     finetune_matches = ()  # how it answers after fine-tuning on a support set, if it can
+    reads = ("pictures",)  # and "sentences", if it can
     embeds_alone = False  # whether it can answer episodes of embeddings, see `FewShotLearner`
     defaults = {}
 
-    def __init__(self, options, *, way, image_size, channels, precision="float32", **kwargs):
+    def __init__(
+        self, options, *, way, image_size, channels, vocabulary=0, precision="float32", **kwargs
+    ):
         super().__init__(**kwargs)
         self.options = options
         self.way = way
-        self.image_shape = (image_size, image_size, channels)
+        self.vocabulary = vocabulary  # how many tokens there are in sentences; 0: reads pictures
+        self.image_shape = (None,) if vocabulary else (image_size, image_size, channels)
         self.precision = precision
+        if vocabulary and "sentences" not in self.reads:
+            raise UserError(
+                f"{kwargs.get('name', 'This model')} reads pictures, no sentences; choose another "
+                "--model or --dataset"
+            )
+
+    def blank(self):
+        """One picture [1, H, W, C] without ink, or one sentence [1, 1] without words."""
+        if self.vocabulary:
+            return tf.zeros([1, 1], tf.int32)
+        return tf.zeros([1, *self.image_shape])
 
     @property
     def num_labels(self):

@@ -11,6 +11,7 @@ import tf_keras as keras
 
 from oneshot_tf.errors import UserError
 from oneshot_tf.layers.conv4 import Conv4
+from oneshot_tf.layers.sentence_encoder import READERS, SentenceEncoder
 from oneshot_tf.models.base import Learner
 from oneshot_tf.models.finetuning import FineTuning
 from oneshot_tf.ops import losses, matching
@@ -30,6 +31,17 @@ class EmbeddingOptions(Options):
         "batch norm at test: running statistics; those of the support; or of the whole episode, "
         "queries included (batch: transductive)",
         choices=("running", "support", "batch"),
+    )
+    reader: str = option(
+        "words",
+        "sentences: the mean of their words; `near`: weighted by the distance to the blank; the last "
+        "state of an lstm; or those at the blank of a bi_lstm (the paper: words)",
+        choices=READERS,
+    )
+    word_width: int = option(64, "sentences: numbers a word (the paper does not say)", low=1)
+    units: int = option(64, "sentences: units of an LSTM", low=1)
+    word_dropout: float = option(
+        0.0, "sentences, training: share of the words' numbers left out", low=0.0, high=0.9
     )
 
 
@@ -64,18 +76,27 @@ class FewShotLearner(FineTuning, Learner):
 
     def __init__(self, options, **kwargs):
         super().__init__(options, **kwargs)
-        if self.image_shape[0] >> getattr(options, "blocks", 0) == 0:
+        if not self.vocabulary and self.image_shape[0] >> getattr(options, "blocks", 0) == 0:
             raise UserError(
                 f"--blocks={options.blocks} halves a picture to nothing; it needs --image_size="
                 f"{2**options.blocks} or more. Received: {self.image_shape[0]}"
             )
         self.embedding = self.make_embedding(options)
         self.support_embedding = self.embedding  # a model may give the support one of its own
-        self.width = self.embedding(tf.zeros([1, *self.image_shape])).shape[-1]
+        self.width = self.embedding(self.blank()).shape[-1]
         self.build_weights()
 
     def make_embedding(self, options):
-        """The layer that embeds pictures: [n, H, W, C] -> [n, D]."""
+        """The layer that embeds pictures [n, H, W, C] or sentences [n, L]: -> [n, D]."""
+        if self.vocabulary:
+            return SentenceEncoder(
+                self.vocabulary,
+                options.word_width,
+                options.units,
+                options.reader,
+                options.word_dropout,
+                name="sentences",
+            )
         return Conv4(
             options.filters,
             options.blocks,
@@ -167,7 +188,8 @@ class FewShotLearner(FineTuning, Learner):
 
     def _embed_flat(self, layer, images, training, marks, learned):
         """[B, N, H, W, C] -> [B N, D]."""
-        flat = tf.reshape(images, [-1, *self.image_shape])
+        flat = tf.reshape(images, tf.concat([[-1], tf.shape(images)[2:]], axis=0))
+        flat = tf.ensure_shape(flat, [None, *self.image_shape])
         marks = {} if marks is None else {"speakers": marks}
         if learned is None:
             return layer(flat, training=training, **marks)
@@ -211,7 +233,8 @@ class FewShotLearner(FineTuning, Learner):
     def embeds_alone(self):
         """Whether `features` of each picture by itself are all that `answer` needs."""
         running = getattr(self.options, "bn", "running") == "running"
-        return running and self.support_embedding is self.embedding
+        # a sentence is of many words, each with another blank: too many to embed them all
+        return not self.vocabulary and running and self.support_embedding is self.embedding
 
     def answer_embedded(self, episode):
         """The answer to a `FewShotEpisode` of `features`, [B, S, D] and [B, Q, D]."""

@@ -57,6 +57,7 @@ class Matching(FewShotLearner):
     """Attention of each query over the support set."""
 
     Options = MatchingOptions
+    reads = ("pictures", "sentences")
 
     def build_weights(self):
         options = self.options
@@ -66,7 +67,7 @@ class Matching(FewShotLearner):
             )
         if not options.shared:
             self.support_embedding = self.make_embedding(options)
-            self.support_embedding(tf.zeros([1, *self.image_shape]))
+            self.support_embedding(self.blank())
         self.add_scale()
         width = self.width
         if options.fce:

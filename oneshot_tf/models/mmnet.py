@@ -111,7 +111,7 @@ class MMNet(FewShotLearner):
         self.depth = self.last_block(tf.zeros([1, *self.map_shape])).shape[-1]
         if not options.share_trunk:
             self.support_embedding = self.make_embedding(options)
-            self.support_embedding(tf.zeros([1, *self.image_shape]))
+            self.support_embedding(self.blank())
         if options.read_memory or options.predict:
             self.to_key = self._linear(self.depth, options.key_width, "to_key")  # T_z
         if options.read_memory:

@@ -29,6 +29,7 @@ class Prototypical(FewShotLearner):
     """Distances to class means."""
 
     Options = PrototypicalOptions
+    reads = ("pictures", "sentences")
 
     def build_weights(self):
         self.add_scale()

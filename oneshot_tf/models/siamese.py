@@ -27,6 +27,7 @@ class Siamese(FewShotLearner):
     """Weighted L1 distance of all pairs of a query and a support picture."""
 
     Options = SiameseOptions
+    reads = ("pictures", "sentences")
 
     def build_weights(self):
         # features start as evidence against "same", with even odds at a usual distance

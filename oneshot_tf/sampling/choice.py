@@ -20,11 +20,15 @@ class Population(typing.NamedTuple):
       offsets: int32 [C + 1]; class c owns the drawings offsets[c] .. offsets[c + 1] - 1.
       max_size: the largest class's number of drawings.
       turns: 4 where a class turned by a multiple of 90 degrees is a class of its own, else 1.
+      shown: int32 [n], what each drawing shows where one thing may be of several classes, as a
+        sentence is of all its words: then an episode shows nothing twice, and classes with too
+        few drawings are passed over. None where every drawing is of one class.
     """
 
     offsets: tf.Tensor
     max_size: int
     turns: int
+    shown: tf.Tensor | None = None
 
     @property
     def num_classes(self):
@@ -66,6 +70,15 @@ def check(dataset, people, way, per_class):
             f"An episode of {way} classes needs as many. Received: {people.num_classes} classes of "
             f"{dataset.name}; lower --way"
         )
+    if people.shown is not None:
+        there = int((dataset.class_sizes >= per_class).sum())
+        if there < tries(way):
+            raise UserError(
+                f"Episodes of {way} classes of {per_class} need {tries(way)} classes with as many. "
+                f"Received: {there} of {dataset.name}; lower --way, --shot or --queries (eval.py: "
+                "--eval_queries)"
+            )
+        return
     smallest = int(dataset.class_sizes.argmin())
     if dataset.class_sizes[smallest] < per_class:
         raise UserError(
@@ -97,7 +110,13 @@ def uniform_rows(seed, stream, first, batch, width):
 
 def choose_width(people, way, num_labels):
     """How many uniform numbers `choose` needs for an episode."""
-    return people.num_classes + way * people.max_size + num_labels
+    classes = way if people.shown is None else tries(way)
+    return people.num_classes + classes * people.max_size + num_labels
+
+
+def tries(way):
+    """How many classes are looked at for `way` of them that have enough that is not shown yet."""
+    return 2 * way + 2
 
 
 def choose(noise, people, way, per_class, num_labels, most_way=None):
@@ -115,6 +134,8 @@ def choose(noise, people, way, per_class, num_labels, most_way=None):
       A `Choice`.
     """
     most_way = most_way or way
+    if people.shown is not None:
+        return _choose_apart(noise, people, way, per_class, num_labels, most_way)
     sizes = [people.num_classes, most_way * people.max_size, num_labels]
     class_noise, drawing_noise, label_noise = tf.split(noise, sizes, axis=1)
     classes = tf.math.top_k(class_noise, way).indices
@@ -126,3 +147,35 @@ def choose(noise, people, way, per_class, num_labels, most_way=None):
     there = tf.range(people.max_size) < size[..., None]
     picked = tf.math.top_k(tf.where(there, drawing_noise, -1.0), per_class).indices
     return Choice(drawings=first[..., None] + picked, turns=classes // base_classes, labels=labels)
+
+
+def _choose_apart(noise, people, way, per_class, num_labels, most_way):
+    """As `choose`, but nothing is shown twice: a class that has too little left gives way."""
+    count = tries(most_way)
+    sizes = [people.num_classes, count * people.max_size, num_labels]
+    class_noise, drawing_noise, label_noise = tf.split(noise, sizes, axis=1)
+    class_sizes = people.offsets[1:] - people.offsets[:-1]
+    candidates = tf.math.top_k(tf.where(class_sizes >= per_class, class_noise, -1.0), count).indices
+    drawing_noise = tf.split(drawing_noise, count, axis=1)
+    taken = tf.fill([tf.shape(noise)[0], 0], -1)
+    found = tf.zeros_like(candidates[:, 0])
+    drawings, accepted = [], []
+    for i in range(count):
+        first = tf.gather(people.offsets, candidates[:, i])[:, None]
+        rows = first + tf.range(people.max_size)
+        there = rows < tf.gather(people.offsets, candidates[:, i] + 1)[:, None]
+        shown = tf.gather(people.shown, tf.minimum(rows, tf.shape(people.shown)[0] - 1))
+        free = there & ~tf.reduce_any(shown[:, :, None] == taken[:, None, :], axis=2)
+        values, picked = tf.math.top_k(tf.where(free, drawing_noise[i], -1.0), per_class)
+        fits = (values[:, -1] >= 0.0) & (found < way)
+        found += tf.cast(fits, tf.int32)
+        things = tf.where(fits[:, None], tf.gather(shown, picked, batch_dims=1), -1)
+        taken = tf.concat([taken, things], axis=1)
+        drawings.append(first + picked)
+        accepted.append(fits)
+    enough = tf.debugging.assert_equal(found, way, "Too few classes have drawings not shown yet")
+    with tf.control_dependencies([enough]):
+        order = tf.argsort(tf.cast(~tf.stack(accepted, axis=1), tf.int32), axis=1, stable=True)
+    drawings = tf.gather(tf.stack(drawings, axis=1), order[:, :way], batch_dims=1)
+    labels = tf.math.top_k(label_noise if most_way is way else label_noise[:, :way], way).indices
+    return Choice(drawings, tf.zeros_like(labels), labels)

@@ -4,8 +4,9 @@ import typing
 
 import tensorflow as tf
 
+from oneshot_tf.data.sentences import Sentences
 from oneshot_tf.errors import UserError
-from oneshot_tf.sampling import augment, choice, colour, pixels
+from oneshot_tf.sampling import augment, choice, colour, pixels, sentences
 
 OMNIGLOT_SIZE = 105  # pixels; shifts are given in these whatever size pictures are kept at
 
@@ -59,7 +60,7 @@ def _form(options):
 
 
 def make(dataset, options, *, rotations, vary, train=False):
-    """A `Source` of all classes of a data set.
+    """A `Source` of all classes of a data set; of `Sentences`, a `SentenceSource`.
 
     Args:
       dataset: `Dataset`, at `options.augment_size` where `vary`, else at `options.image_size`.
@@ -71,6 +72,8 @@ def make(dataset, options, *, rotations, vary, train=False):
     Raises:
       UserError: the cut needs more mirrored pixels than a picture has.
     """
+    if isinstance(dataset, Sentences):
+        return sentences.make(dataset)
     if options.random_crop >= options.image_size:
         raise UserError(
             f"--random_crop must be below --image_size={options.image_size}. "
@@ -133,6 +136,8 @@ def noise_widths(source):
 
 def noise_width(source):
     """How many uniform numbers a picture needs for all that varies it."""
+    if isinstance(source, sentences.SentenceSource):
+        return 0
     return sum(noise_widths(source))
 
 
@@ -148,6 +153,8 @@ def pictures(source, drawings, turns, noise):
     Returns:
       float32 [B, K, H, W, C]; [B, K, D] of a source of embeddings.
     """
+    if isinstance(source, sentences.SentenceSource):
+        return sentences.shown(source, drawings)
     if source.features is not None:
         return tf.gather(source.features, drawings + source.images.shape[0] * turns)
     images = pixels.gather(source.images, drawings, turns if source.people.turns > 1 else None)

@@ -38,7 +38,7 @@ class Signatures(tf.Module):
             self.functions["classify_encoded"] = _classify_encoded(learner, logits_of, ink)
         if learner.episode == "sequence":
             self.functions["sequence"] = _sequence(learner)
-        blank = tf.zeros([1, *learner.image_shape])
+        blank = learner.blank()
         if learner.embed(blank) is not None:
             self.functions["embed"] = _of_pictures(learner, learner.embed, "embeddings")
         if learner.reconstruct(blank) is not None:

@@ -1,0 +1,87 @@
+"""Sentences with a blank, embedded: what `Conv4` is for pictures.
+
+Dimensions: n sentences, L tokens, E width of a word, V tokens that there are.
+"""
+
+import tensorflow as tf
+import tf_keras as keras
+
+from oneshot_tf.layers.bi_lstm import BiLSTM
+from oneshot_tf.layers.plain_cell import PlainCell
+from oneshot_tf.layers.unroll import unroll
+from oneshot_tf.ops import shapes
+
+READERS = ("words", "near", "lstm", "bi_lstm")
+PADDING, BLANK = 0, 1  # tokens that are no word
+REACH = 10  # words on each side of the blank that `near` tells apart
+
+
+class SentenceEncoder(keras.layers.Layer):
+    """Tokens int32 [n, L] -> [n, D].
+
+    Args:
+      vocabulary: V.
+      width: E.
+      units: of an LSTM.
+      reader: one of `READERS`: the mean of the words ("words": the simple encoding of Vinyals et al.,
+        2016, who say no more of it); their mean with weights by the distance to the blank, learned
+        ("near"); the last state of an LSTM; or the states of an LSTM of each direction at the blank.
+      dropout: share of the words' numbers that are left out in training.
+    """
+
+    def __init__(self, vocabulary, width=64, units=64, reader="words", dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.vocabulary, self.width, self.units = vocabulary, width, units
+        self.reader, self.dropout = reader, dropout
+
+    def build(self, shape):
+        del shape
+        start = keras.initializers.RandomNormal(stddev=0.1)
+        self.table = self.add_weight("words", [self.vocabulary, self.width], initializer=start)
+        if self.reader == "near":
+            weights = [2 * REACH + 1, self.width]
+            self.weights_by_distance = self.add_weight("distances", weights, initializer="ones")
+        if self.reader == "lstm":
+            self.lstm = PlainCell("lstm", self.units, name="lstm")
+            self.lstm.build([None, None, self.width])
+        if self.reader == "bi_lstm":
+            self.lstm = BiLSTM(self.width, self.units, name="lstm")
+            self.lstm.build(None)
+        self.built = True
+
+    def call(self, tokens, training=False):
+        """[n, D]; padding has no part in it."""
+        shapes.check(tokens=(tokens, "n L"))
+        longest = tf.reduce_max(tf.reduce_sum(tf.cast(tokens != PADDING, tf.int32), axis=1))
+        tokens = tokens[:, : tf.maximum(longest, 1)]  # no step is made for padding alone
+        words = tf.gather(self.table, tokens)
+        if training and self.dropout:
+            words = tf.nn.dropout(words, self.dropout)
+        there = tokens != PADDING
+        if self.reader == "lstm":
+            start = self.lstm.initial_state(tf.shape(tokens)[0])
+            inputs = tf.transpose(words, [1, 0, 2])
+            run = unroll(self.lstm, inputs, start, mask=tf.transpose(there), deferred=training)
+            return run.state.controller.hidden
+        if self.reader == "bi_lstm":
+            outputs, _ = self.lstm(words, there, training)
+            return mean_where(outputs, tokens == BLANK)
+        if self.reader == "near":
+            words *= tf.gather(self.weights_by_distance, distances(tokens) + REACH)
+        return mean_where(words, there & (tokens != BLANK))
+
+    def flops(self):
+        """Operations for one sentence: not counted, they are few beside those of pictures."""
+        return 0.0
+
+
+def mean_where(values, marks):
+    """The mean of values [n, L, D] where bool [n, L] says so; 0 where nothing is marked."""
+    marks = tf.cast(marks, values.dtype)[..., None]
+    return tf.reduce_sum(values * marks, axis=1) / tf.maximum(tf.reduce_sum(marks, axis=1), 1.0)
+
+
+def distances(tokens):
+    """int32 [n, L]: places right of the first blank (left of it: below 0), within `REACH`."""
+    blank = tf.argmax(tf.cast(tokens == BLANK, tf.int32), axis=1, output_type=tf.int32)
+    return tf.clip_by_value(tf.range(tf.shape(tokens)[1]) - blank[:, None], -REACH, REACH)

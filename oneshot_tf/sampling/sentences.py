@@ -1,0 +1,50 @@
+"""Sentences on the device, from which episodes are drawn."""
+
+import typing
+
+import tensorflow as tf
+
+from oneshot_tf.data.sentences import BLANK
+from oneshot_tf.sampling import choice
+
+
+class SentenceSource(typing.NamedTuple):
+    """What a `source.Source` is for pictures.
+
+    Attributes:
+      tokens: int32 [s, L].
+      words: int32 [n], the word that each drawing is of.
+      people: `choice.Population`; a drawing shows the sentence `people.shown`.
+      dataset: the `Sentences`, for messages.
+    """
+
+    tokens: tf.Tensor
+    words: tf.Tensor
+    people: choice.Population
+    dataset: typing.Any
+
+    varied = False
+
+
+def make(dataset):
+    """A `SentenceSource` of all words of `Sentences`."""
+    sizes = dataset.class_sizes
+    people = choice.Population(
+        offsets=tf.constant(dataset.offsets, tf.int32),
+        max_size=int(sizes.max()),
+        turns=1,
+        shown=tf.constant(dataset.rows),
+    )
+    return SentenceSource(
+        tokens=tf.constant(dataset.tokens),
+        words=tf.repeat(tf.constant(dataset.words), tf.constant(sizes)),
+        people=people,
+        dataset=dataset,
+    )
+
+
+def shown(source, drawings):
+    """Sentences [B, K, L] of drawings int32 [B, K], each with its own word blanked throughout."""
+    tokens = tf.gather(source.tokens, tf.gather(source.people.shown, drawings))
+    words = tf.gather(source.words, drawings)[..., None]
+    return tf.where(tokens == words, BLANK, tokens)
