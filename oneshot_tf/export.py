@@ -4,7 +4,7 @@ import os
 import pathlib
 import shutil
 
-from oneshot_tf import experiment, flags
+from oneshot_tf import experiment, flags, workdirs
 from oneshot_tf.commands import model_options
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import protocols, records
@@ -76,7 +76,9 @@ def export(workdir, output=None, checkpoint=None, record=None, **finetune):
             "image_size": config.data.image_size,
             "channels": config.data.channels,
             "ink": config.data.ink,
-            "signatures": signatures.save(learner, folder, config.data.ink, logits_of),
+            "signatures": signatures.save(
+                learner, folder, config.data.ink, logits_of, workdirs.vocabulary(workdir)
+            ),
             **described,
             "trained": trained,
             "split": stored["split"],

@@ -4,11 +4,13 @@ import dataclasses
 import pathlib
 
 from oneshot_tf import models
+from oneshot_tf.data.sentences import Sentences
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import records
-from oneshot_tf.files import read_json
+from oneshot_tf.files import read_bytes, read_json, replacing
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 
+VOCABULARY = "vocabulary.txt"
 # options that may change between a run and its resumption: they change no weight
 FREE = (
     "data_dir",
@@ -43,6 +45,7 @@ def prepare(workdir, config, dataset, split):
             f"--workdir={workdir} cannot be written ({error.strerror}); name another folder"
         ) from None
     if not path.is_file():
+        write_vocabulary(workdir, dataset)
         records.write(path, now)
         return
     before = read_json(path)
@@ -53,6 +56,22 @@ def prepare(workdir, config, dataset, split):
             "--workdir, or say what its config.json says"
         )
     records.write(path, {**before, "train": {**before["train"], "episodes": config.train.episodes}})
+
+
+def write_vocabulary(workdir, dataset):
+    """Keeps the words of a data set of sentences: an export tells tokens by them."""
+    if isinstance(dataset, Sentences):
+        words = "\n".join(dataset.vocabulary) + "\n"
+        with replacing(pathlib.Path(workdir) / VOCABULARY, "wb") as file:
+            file.write(words.encode())
+
+
+def vocabulary(workdir):
+    """The word of every token of a run on sentences; None of a run on pictures."""
+    path = pathlib.Path(workdir) / VOCABULARY
+    if not path.is_file():
+        return None
+    return read_bytes(path).decode("utf-8").split("\n")[:-1]
 
 
 def differences(before, now):

@@ -12,6 +12,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 # modules that are tested elsewhere: module -> the file that does it
 TESTED_ELSEWHERE = {
     "errors.py": "test_options.py",
+    "serving/asking.py": "serving/test_card.py",
     "run_config.py": "test_options.py",
     "models/explicit_memory.py": "models/test_rare_events.py",
     "ops/slots.py": "ops/test_rare_events.py",

@@ -33,13 +33,16 @@ def contents(path, wanted):
     """The bytes of each file named of a zip or a tar archive, in the order of `wanted`.
 
     Raises:
-      UserError: see `open_zip` and `read`; a tar archive lacks one.
+      UserError: see `open_zip` and `read`; or one is not there.
     """
     if is_tar(path):
         yield from _tar_contents(path, wanted)
         return
     with open_zip(path) as archive:
+        there = set(archive.namelist())
         for name in wanted:
+            if name not in there:
+                raise damaged(path, f"{name} is not in it")
             yield read(archive, name)
 
 
@@ -114,5 +117,5 @@ def _tar_contents(path, wanted):
     found = {name: read_all() for name, read_all in _tar_files(path) if name in asked}
     for name in wanted:
         if name not in found:
-            raise damaged(path, f"{name} is gone")
+            raise damaged(path, f"{name} is not in it")
         yield found[name]

@@ -1,13 +1,12 @@
 """The model card of an export: what the model is, what it was measured at, how to ask it."""
 
-import base64
 import dataclasses
-import json
 import sys
 
 from oneshot_tf.data import DATASET_DEFAULTS
 from oneshot_tf.evaluation import tables
 from oneshot_tf.options import span_words
+from oneshot_tf.serving import asking
 from oneshot_tf.serving.citations import CITATIONS, LICENCES
 
 ARGUMENTS = {
@@ -26,6 +25,12 @@ ARGUMENTS = {
         "the model at t + 1; -1 is unknown",
         "`probabilities` float32 [B, T, {outputs}], `labels` int64 [B, T]",
     ),
+    "classify_text": (
+        "`support_text` string [S], `support_labels` int64 [S] (-1: padding), `query_text` string [Q]: "
+        "sentences with one `<blank_token>` each",
+        "`probabilities` float32 [Q, way], way = largest label + 1; `labels` int64 [Q]",
+    ),
+    "embed_text": ("`text` string [N]", "`embeddings` float32 [N, D]"),
     "embed": ("`images` float32 [N, {image}]", "`embeddings` float32 [N, D]"),
     "reconstruct": (
         "`images` float32 [N, {image}]",
@@ -66,7 +71,7 @@ def text(learner, config, fields, record=None, paper=None):
         _settings(learner, config, paper),
         _accuracy(record),
         _signatures(learner, fields["signatures"]),
-        _requests(learner, fields["signatures"]),
+        asking.text(learner, fields["signatures"]),
         _limits(learner, config, fields.get("finetune")),
         _origin(config, fields),
     ]
@@ -77,14 +82,22 @@ def _head(learner, config):
     about = sys.modules[type(learner).__module__].__doc__.strip().splitlines()[0]
     citation = CITATIONS.get(config.model, about)
     weights = sum(w.shape.num_elements() for w in learner.trainable_variables)
+    thing = "sentence" if learner.vocabulary else "picture"
     return f"""# {config.name}
 
 {about}
 
 - Paper: {citation}.
-- One-shot classification: a few labelled pictures of classes it has never seen come with the
-  request, and it says which of them a picture belongs to. No training, no state between requests.
-- {weights:,} weights; pictures of {_image(learner)} (height, width, channels)."""
+- One-shot classification: a few labelled {thing}s of classes it has never seen come with the
+  request, and it says which of them a {thing} belongs to. No training, no state between requests.
+- {weights:,} weights; {_examples(learner)}."""
+
+
+def _examples(learner):
+    """What it reads."""
+    if learner.vocabulary:
+        return f"sentences of {learner.vocabulary:,} words"
+    return f"pictures of {_image(learner)} (height, width, channels)"
 
 
 def _data(learner, config, fields):
@@ -176,7 +189,7 @@ def _signatures(learner, names):
         for name in names
         if name in ARGUMENTS
     ]
-    same = "classify" if "classify" in names else "sequence"
+    same = next(name for name in ("classify", "sequence", "classify_text") if name in names)
     return "\n".join(
         [
             f"## Signatures\n\n`serving_default` is `{same}`. B, S, Q, T and N are free.\n",
@@ -187,48 +200,9 @@ def _signatures(learner, names):
     )
 
 
-def _requests(learner, names):
-    lines = ["## Asking", "", "With TensorFlow Serving, in the folder that holds `1/`:", "", "```"]
-    lines += [
-        f'docker run -p 8501:8501 -v "$PWD:/models/{learner.name}" -e MODEL_NAME={learner.name} '
-        "tensorflow/serving",
-        f"curl -d @request.json http://localhost:8501/v1/models/{learner.name}:predict",
-    ]
-    if "classify_encoded" in names:
-        png = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode() + "..."
-        body = {
-            "signature_name": "classify_encoded",
-            "inputs": {
-                "support_bytes": [{"b64": png}, {"b64": png}],
-                "support_labels": [0, 1],
-                "query_bytes": [{"b64": png}],
-            },
-        }
-        lines += ["```", "", "`request.json`, with two pictures to learn from and one to name:", ""]
-        lines += ["```json", json.dumps(body, indent=2)]
-    else:
-        image = "x".join(str(size) for size in learner.image_shape)
-        body = {"signature_name": "sequence", "inputs": {"images": [["..."]], "labels": [[-1]]}}
-        lines += ["```", "", f'`request.json`, "..." being a picture of {image} numbers:', ""]
-        lines += ["```json", json.dumps(body, indent=2)]
-    lines += ["```", "", "In Python, with nothing but TensorFlow:", "", "```python"]
-    return "\n".join([*lines, *_python(names), "```"])
-
-
-def _python(names):
-    if "classify" in names:
-        name, call = "classify", "support_images=s, support_labels=y, query_images=q"
-    else:
-        name, call = "sequence", "images=x, labels=y"
-    return [
-        "import tensorflow as tf",
-        "",
-        'model = tf.saved_model.load("1")',
-        f'answer = model.signatures["{name}"]({call})["probabilities"]',
-    ]
-
-
 def _limits(learner, config, finetune=None):
+    if learner.vocabulary:
+        return _limits_of_sentences(config, finetune)
     size = " x ".join(str(side) for side in learner.image_shape[:2])
     kind = "Gray, ink 1 on paper 0" if learner.image_shape[2] == 1 else "RGB in [0, 1]"
     lines = [
@@ -245,6 +219,19 @@ def _limits(learner, config, finetune=None):
             f"- At most {learner.num_labels:,} labels, as trained. The support is read in its order: "
             "mix the classes, and show several pictures of each where there are.",
         ]
+    return "\n".join(lines)
+
+
+def _limits_of_sentences(config, finetune):
+    lines = [
+        "## Limits",
+        "",
+        *_finetuning(finetune),
+        f"- Made for sentences like those of {config.data.dataset}; of others, most words may be "
+        "unknown to it, and the probabilities do not say so.",
+        "- Words have a space between them, stops and commas are left out; large letters are read as "
+        "small ones, numbers as `N`, unknown words as `<unk>`.",
+    ]
     return "\n".join(lines)
 
 

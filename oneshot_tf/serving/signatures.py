@@ -8,7 +8,7 @@ what was expected: behind a server there is no Python of ours to do it.
 import tensorflow as tf
 
 from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode
-from oneshot_tf.serving import decoding
+from oneshot_tf.serving import decoding, text
 from oneshot_tf.serving.decoding import require
 
 _MOST_CLASSES = 4096  # where a model has no limit of its own, so that no label asks for gigabytes
@@ -23,15 +23,20 @@ class Signatures(tf.Module):
       learner: a built `Learner`.
       ink: `DataOptions.ink` of its training, for pictures that come as files.
       logits_of: (episode) -> logits, where that is not the learner's plain answer.
+      vocabulary: the word of every token, of a learner that reads sentences.
 
     Attributes:
       functions: {signature name: tf.function}: what this learner can answer.
     """
 
-    def __init__(self, learner, ink="auto", logits_of=None):
+    def __init__(self, learner, ink="auto", logits_of=None, vocabulary=None):
         super().__init__(name="learner")
         self.learned = list(learner.variables)
         self.functions = {}
+        if learner.vocabulary:
+            self.tokens = text.Tokens(vocabulary)
+            self.functions = _of_sentences(learner, logits_of or learner, self.tokens)
+            return
         if learner.num_labels == learner.way:
             logits_of = logits_of or learner
             self.functions["classify"] = _classify(learner, logits_of)
@@ -45,7 +50,7 @@ class Signatures(tf.Module):
             self.functions["reconstruct"] = _of_pictures(learner, learner.reconstruct, "images")
 
 
-def save(learner, path, ink="auto", logits_of=None):
+def save(learner, path, ink="auto", logits_of=None, vocabulary=None):
     """Writes a learner as a SavedModel.
 
     Args:
@@ -53,11 +58,12 @@ def save(learner, path, ink="auto", logits_of=None):
       path: the folder to write.
       ink: `DataOptions.ink` of its training.
       logits_of: (episode) -> logits, where that is not the learner's plain answer.
+      vocabulary: the word of every token, of a learner that reads sentences.
 
     Returns:
       The names of its signatures; the first is `serving_default` too.
     """
-    module = Signatures(learner, ink, logits_of)
+    module = Signatures(learner, ink, logits_of, vocabulary)
     signatures = {name: f.get_concrete_function() for name, f in module.functions.items()}
     names = list(signatures)
     signatures["serving_default"] = signatures[names[0]]
@@ -114,6 +120,17 @@ def _classify_encoded(learner, logits_of, ink):
             tf.TensorSpec([None], tf.string, "query_bytes"),
         ],
     )
+
+
+def _of_sentences(learner, logits_of, tokens):
+    return {
+        "classify_text": text.classify_text(
+            tokens,
+            lambda labels, texts: _checked_support_labels(labels, texts, learner),
+            lambda support, labels, query: _answer(logits_of, support, labels, query),
+        ),
+        "embed_text": text.embed_text(tokens, learner.embed),
+    }
 
 
 def _sequence(learner):
