@@ -84,13 +84,14 @@ def make_source():
 def make_learner():
     """Makes a small model: (name, way, seed, **options) -> Learner."""
 
-    def make(name, way=WAY, seed=0, image_size=IMAGE_SIZE, **options):
+    def make(name, way=WAY, seed=0, image_size=IMAGE_SIZE, vocabulary=0, **options):
         keras.utils.set_random_seed(seed)
         model = models.find(name)
         known = {field.name for field in dataclasses.fields(model.Options)}
         small = {key: value for key, value in SMALL.items() if key in known}
         chosen = model.Options(**{**small, **options})
-        return model(chosen, way=way, image_size=image_size, channels=1, name=name)
+        sizes = {"image_size": image_size, "channels": 1, "vocabulary": vocabulary}
+        return model(chosen, way=way, **sizes, name=name)
 
     return make
 

@@ -91,11 +91,14 @@ class MMNet(FewShotLearner):
     """A memory between support and queries."""
 
     Options = MMNetOptions
+    reads = ("pictures", "sentences")  # of sentences the memory; they have no filters to predict
     finetune_matches = ()  # its filters follow the support as it is
     defaults = {**FewShotLearner.defaults, "way": 20, "way_from": 5, "batch_size": 4}
 
     def make_embedding(self, options):
-        """All blocks but the last: [n, H, W, C] -> [n, h w F]."""
+        """All blocks but the last, [n, H, W, C] -> [n, h w F]; of sentences, the whole encoder."""
+        if self.vocabulary:
+            return super().make_embedding(options)
         name = "conv4"
         return Conv4(
             options.filters, options.blocks - 1, True, options.conv_bias, self.precision, name=name
@@ -103,23 +106,31 @@ class MMNet(FewShotLearner):
 
     def build_weights(self):
         options = self.options
-        side = self.image_shape[0] >> (options.blocks - 1)
-        self.map_shape = [side, side, options.filters]
-        self.last_block = Conv4(
-            options.filters, 1, options.last_relu, options.conv_bias, self.precision, name="last"
-        )
-        self.depth = self.last_block(tf.zeros([1, *self.map_shape])).shape[-1]
+        self.predicts = options.predict and not self.vocabulary
+        self.depth = self.width
+        if not self.vocabulary:
+            side = self.image_shape[0] >> (options.blocks - 1)
+            self.map_shape = [side, side, options.filters]
+            self.last_block = Conv4(
+                options.filters,
+                1,
+                options.last_relu,
+                options.conv_bias,
+                self.precision,
+                name="last",
+            )
+            self.depth = self.last_block(tf.zeros([1, *self.map_shape])).shape[-1]
         if not options.share_trunk:
             self.support_embedding = self.make_embedding(options)
             self.support_embedding(self.blank())
-        if options.read_memory or options.predict:
+        if options.read_memory or self.predicts:
             self.to_key = self._linear(self.depth, options.key_width, "to_key")  # T_z
         if options.read_memory:
             # T_c; from zero, so that training begins with a matching network
             self.from_memory = self._linear(
                 options.key_width, self.depth, "from_memory", start="zeros"
             )
-        if options.predict:
+        if self.predicts:
             self.predicted = PredictedConv(
                 options.filters,
                 options.static_conv,
@@ -162,7 +173,7 @@ class MMNet(FewShotLearner):
 
     def memorise(self, known, labels):
         """(memory after the whole support, keys z^k [B, S, D]), Eq. 3 and 4; (None, None) without."""
-        if not (self.options.read_memory or self.options.predict):
+        if not (self.options.read_memory or self.predicts):
             return None, None
         keys = self.to_key(known)
         return self._write(keys, labels), keys
@@ -173,7 +184,7 @@ class MMNet(FewShotLearner):
 
     def embed_queries(self, query, memory, training):
         """f(x | M), [B, Q, Dz]."""
-        if not self.options.predict:
+        if not self.predicts:
             return self._apply_last(query, training)
         memory = key_value.trim(memory)  # in training most slots stay empty
         used = key_value.in_use(memory)
@@ -187,7 +198,9 @@ class MMNet(FewShotLearner):
         return tf.reshape(out, [tf.shape(query)[0], tf.shape(query)[1], self.depth])
 
     def _apply_last(self, features, training):
-        """[B, N, h w F] -> z [B, N, Dz], the last block of g."""
+        """[B, N, h w F] -> z [B, N, Dz], the last block of g; sentences have none."""
+        if self.vocabulary:
+            return features
         flat = self.last_block(tf.reshape(features, [-1, *self.map_shape]), training=training)
         return tf.reshape(flat, [tf.shape(features)[0], tf.shape(features)[1], self.depth])
 
@@ -208,11 +221,11 @@ class MMNet(FewShotLearner):
 
     def embed(self, images):
         """z: what g gives before the memory is read, [N, Dz]."""
-        return self.last_block(tf.reshape(self.support_embedding(images), [-1, *self.map_shape]))
+        return self._apply_last(self.support_embedding(images)[None], False)[0]
 
     def timed_parts(self, episode):
         """ "write": Eq. 3's keys into the memory, and back."""
-        if not (self.options.read_memory or self.options.predict):
+        if not (self.options.read_memory or self.predicts):
             return {}
         labels = episode.support_labels
         shape = [*labels.shape, self.options.key_width]
@@ -230,5 +243,5 @@ class MMNet(FewShotLearner):
 
     def flops_per_episode(self, steps):
         """The convolutions of all pictures; the memory is not counted."""
-        last = self.last_block.flops()
+        last = 0.0 if self.vocabulary else self.last_block.flops()
         return 3.0 * steps * (self.embedding.flops() + last)
