@@ -18,6 +18,7 @@ from oneshot_tf.commands import model_defaults, model_options
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import dump, write_text
 from oneshot_tf.run_config import DataOptions, TrainOptions
+from oneshot_tf.sampling import pipeline
 from oneshot_tf.training import loop, optimizers
 from oneshot_tf.training.logging import Log
 
@@ -42,6 +43,7 @@ def main(argv):
         write_text(parsed.get("json"), dump(numbers))
 
 
+@pipeline.user_errors()
 def measure(config, updates, other_precision=False):
     """All numbers of one configuration.
 

@@ -9,7 +9,7 @@ from oneshot_tf.data.download import DownloadError
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import protocols
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
-from oneshot_tf.sampling import few_shot, labelled, sequence, source
+from oneshot_tf.sampling import few_shot, labelled, pipeline, sequence, source
 from oneshot_tf.training import loop, projector
 from oneshot_tf.training.checkpoints import restore_weights
 from oneshot_tf.training.logging import write_hparams
@@ -151,6 +151,7 @@ def validation_setting(train, classes):
     return min(train.way, classes), train.shot_from or train.shot
 
 
+@pipeline.user_errors()
 def train(config, workdir, draw=None):
     """Trains a model, or goes on training it.
 

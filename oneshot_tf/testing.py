@@ -10,12 +10,13 @@ from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import figures, protocols, records, tables
 from oneshot_tf.files import read_json
-from oneshot_tf.sampling import few_shot, sequence, source
+from oneshot_tf.sampling import few_shot, pipeline, sequence, source
 
 MOST_NUMBERS = 5 * 10**7  # of all differences of features of an answer's pairs of pictures
 SETTINGS = ((5, 1), (5, 5), (20, 1), (20, 5))  # way and shot of the usual tables
 
 
+@pipeline.user_errors()
 def evaluate(parsed, options):
     """Runs one test and writes its record.
 
@@ -65,7 +66,7 @@ def evaluate(parsed, options):
 
 def data_options(config, parsed):
     """The run's data options, with what the command line says otherwise."""
-    names = ("dataset", "data_dir", "test_rotations", "augment_test")
+    names = ("dataset", "data_dir", "read", "skip_damaged", "test_rotations", "augment_test")
     said = {name: parsed.get(name) for name in names if parsed.get(name) is not None}
     if said.get("dataset", config.data.dataset) != config.data.dataset:
         # a turned character is another one; of a turned digit nobody said so

@@ -4,10 +4,11 @@ import tensorflow as tf
 
 from oneshot_tf.episodes import FewShotEpisode
 from oneshot_tf.sampling import choice, source
+from oneshot_tf.sampling.sampler import Drawn, Sampler
 
 
 def sampler(population, *, seed, stream, batch, way, shot, queries, way_from=None, shot_from=None):
-    """A function that draws batches of `FewShotEpisode`.
+    """A `Sampler` of batches of `FewShotEpisode`.
 
     The support is in random order; queries stand class by class. Support and queries of an episode
     share no drawing.
@@ -38,7 +39,7 @@ def sampler(population, *, seed, stream, batch, way, shot, queries, way_from=Non
     widths.append(numbers * way * (shot + queries))
     widths.append(2 if drawn else 0)
 
-    def sample(first):
+    def draw(first):
         noise = choice.uniform_rows(seed, stream, first, batch, sum(widths))
         choosing, order_noise, variation, sizes = tf.split(noise, widths, axis=1)
         if drawn:
@@ -57,13 +58,18 @@ def sampler(population, *, seed, stream, batch, way, shot, queries, way_from=Non
                 tf.tile(chosen.labels[..., None], every),
             )
         )
-        pictures = now_way * (now_shot + queries)
-        variation = tf.reshape(variation, [batch, -1, numbers])[:, :pictures] if numbers else None
-        images = source.pictures(population, tf.concat(drawings, 1), tf.concat(turns, 1), variation)
-        support, query = tf.split(images, [now_way * now_shot, now_way * queries], axis=1)
-        return FewShotEpisode(support, labels[0], query, labels[1])
+        variation = tf.reshape(variation, [batch, way * (shot + queries), numbers])
+        variation = variation[:, : now_way * (now_shot + queries)]
+        return Drawn(tf.concat(drawings, 1), tf.concat(turns, 1), variation, labels)
 
-    return sample
+    return Sampler(population, draw, arrange)
+
+
+def arrange(images, labels):
+    """The `FewShotEpisode` of pictures [B, S + Q, ...] and labels ([B, S], [B, Q])."""
+    sizes = [of.shape[1] or tf.shape(of)[1] for of in labels]
+    support, query = tf.split(images, sizes, axis=1)
+    return FewShotEpisode(support, labels[0], query, labels[1])
 
 
 def separate(values, order, shot):
