@@ -72,7 +72,7 @@ def test_queries_do_not_see_each_other(learner, episode):
 def test_every_weight_learns(learner, episode):
     if learner.episode == "labelled":
         episode = LabelledPictures(episode.query[0], episode.query_labels[0])
-    shown = tf.size(episode[1] if learner.episode == "labelled" else episode.query_labels)
+    shown = len(np.ravel(episode[1] if learner.episode == "labelled" else episode.query_labels))
     with tf.GradientTape() as tape:
         loss, metrics = learner.train_loss(episode)
     gradients = tape.gradient(loss, learner.trainable_variables)
