@@ -2,7 +2,7 @@
 
 import pathlib
 
-from oneshot_tf import flags, models
+from oneshot_tf import cluster, flags, models
 from oneshot_tf.run_config import DataOptions, EvalOptions, TrainOptions
 
 
@@ -22,7 +22,7 @@ def train(argv):
     parsed = flags.parse(argv, own, [TrainOptions, DataOptions], model_options, model_defaults)
     from oneshot_tf import experiment  # late: `--help` need not wait for it
     from oneshot_tf.evaluation import figures
-    from oneshot_tf.training.loop import Interrupted
+    from oneshot_tf.training.signals import Interrupted
 
     config = experiment.make_config(parsed, config_name(argv))
     workdir = parsed.get("workdir") or f"runs/{config.model}-{config.data.dataset}"
@@ -30,7 +30,10 @@ def train(argv):
         experiment.train(config, workdir, figures.draw)
     except Interrupted as interrupted:
         return interrupted.code
-    print(f"Done: {workdir}. Next: python eval.py --workdir={workdir}")
+    if config.train.strategy == "multi_worker" and not cluster.read().chief:
+        print("Done; the first worker has the run")
+    else:
+        print(f"Done: {workdir}. Next: python eval.py --workdir={workdir}")
     return 0
 
 

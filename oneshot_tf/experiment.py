@@ -3,14 +3,14 @@
 import dataclasses
 import sys
 
-from oneshot_tf import data, models, runtime, workdirs
+from oneshot_tf import cluster, data, models, runtime, workdirs
 from oneshot_tf.data import splits
 from oneshot_tf.data.download import DownloadError
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import protocols
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 from oneshot_tf.sampling import few_shot, labelled, pipeline, sequence, source
-from oneshot_tf.training import loop, projector
+from oneshot_tf.training import loop, projector, replication
 from oneshot_tf.training.checkpoints import restore_weights
 from oneshot_tf.training.logging import write_hparams
 
@@ -138,6 +138,7 @@ def make_sampler(learner, config, population, stream, batch, seed):
         queries=train.queries,
         way_from=train.way_from,
         shot_from=train.shot_from,
+        whole_batch=train.batch_size,
     )
 
 
@@ -164,14 +165,18 @@ def train(config, workdir, draw=None):
       The learner.
     """
     strategy = runtime.setup(config.train)
-    config, dataset, split = with_data(config)
-    # what cannot be trained is refused before its folder is made
-    learner, sample = make_training(config, dataset, split, strategy)
-    hooks = make_hooks(learner, config, dataset.select(split.validation), draw, workdir)
-    workdirs.prepare(workdir, config, dataset, split)
-    write_hparams(workdir, config)
-    loop.train(learner, sample, config.train, workdir, strategy, hooks)
-    return learner
+    lost = cluster.one_line_losses(replication.losses(strategy))
+    with lost, replication.folder(strategy, workdir) as workdir:
+        config, dataset, split = with_data(runtime.with_replicas(config, strategy))
+        replication.check_equal(strategy, workdirs.fingerprint(config, dataset, split))
+        # what cannot be trained is refused before its folder is made
+        learner, sample = make_training(config, dataset, split, strategy)
+        kept = learner if strategy.num_replicas_in_sync == 1 else make_learner(config)
+        hooks = make_hooks(kept, config, dataset.select(split.validation), draw, workdir)
+        workdirs.prepare(workdir, config, dataset, split)
+        write_hparams(workdir, config)
+        loop.train(learner, sample, config.train, workdir, strategy, hooks, kept)
+        return kept
 
 
 def make_training(config, dataset, split, strategy):

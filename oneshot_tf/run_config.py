@@ -163,8 +163,18 @@ class TrainOptions(Options):
     figures_every: int = option(
         20_000, "episodes between pictures in TensorBoard; 0 draws none", low=0
     )
+    strategy: str | None = option(
+        None,
+        "one device; mirrored: the batch is split over all GPUs of the machine, or over --replicas "
+        "devices; multi_worker: over all GPUs, or the CPU, of each machine that TF_CONFIG names "
+        "(default: mirrored if --replicas is above 1, else one)",
+        choices=("one", "mirrored", "multi_worker"),
+    )
     replicas: int = option(
-        1, "devices to train on; on a CPU, parts of the batch side by side", low=1
+        1,
+        "devices to train on, of all machines; on a CPU, mirrored trains parts of the batch side by "
+        "side. multi_worker, and mirrored on GPUs, count them themselves",
+        low=1,
     )
     precision: str = option(
         "float32",

@@ -1,8 +1,11 @@
-"""Settings of the process and the device, in one place."""
+"""Settings of the process and the devices, in one place."""
+
+import dataclasses
 
 import tensorflow as tf
 import tf_keras as keras
 
+from oneshot_tf import cluster
 from oneshot_tf.errors import UserError
 
 
@@ -13,33 +16,95 @@ def setup(options):
       options: `TrainOptions`.
 
     Returns:
-      The `tf.distribute.Strategy` to train under.
+      The `tf.distribute.Strategy` to train under. That of several machines waits for all of them.
 
     Raises:
-      UserError: more replicas than devices, or a batch that they cannot share.
+      UserError: devices or machines that are not there, or a batch that they cannot share.
     """
-    for gpu in tf.config.list_physical_devices("GPU"):
+    gpus = tf.config.list_physical_devices("GPU")  # logical ones would start TensorFlow
+    for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     keras.utils.set_random_seed(options.seed)
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
-    if options.batch_size % options.replicas:
+    strategy = options.strategy or ("mirrored" if options.replicas > 1 else "one")
+    replicas = count_replicas(options, strategy, len(gpus))
+    if options.batch_size % replicas:
         raise UserError(
             f"--batch_size must be a multiple of --replicas. Received: {options.batch_size} and "
-            f"{options.replicas}"
+            f"{replicas}"
         )
-    if options.replicas == 1:
+    if strategy == "multi_worker":
+        return join(cluster.read())
+    if strategy == "one":
         return tf.distribute.get_strategy()
-    gpus = tf.config.list_physical_devices("GPU")  # logical ones would start TensorFlow
     if gpus:
-        if len(gpus) < options.replicas:
+        return tf.distribute.MirroredStrategy([f"GPU:{i}" for i in range(replicas)])
+    split_cpu(replicas)
+    return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
+
+
+def count_replicas(options, strategy, gpus):
+    """How many devices share a batch, on all machines together.
+
+    Args:
+      options: `TrainOptions`.
+      strategy: "one", "mirrored" or "multi_worker".
+      gpus: GPUs of this machine; those of a cluster are taken to have as many each.
+
+    Raises:
+      UserError: `--replicas` says something else.
+    """
+    asked = options.replicas
+    if strategy == "one":
+        if asked > 1:
+            raise UserError(f"--strategy=one has one device; leave out --replicas={asked}")
+        return 1
+    if strategy == "multi_worker":
+        there = len(cluster.read().addresses) * max(gpus, 1)
+        if asked not in (1, there):
             raise UserError(
-                f"--replicas must be at most the number of GPUs, {len(gpus)}. "
-                f"Received: {options.replicas}"
+                f"--replicas must be that of all workers of TF_CONFIG, {there}; leave it out. "
+                f"Received: {asked}"
             )
-        return tf.distribute.MirroredStrategy([f"GPU:{i}" for i in range(options.replicas)])
-    split_cpu(options.replicas)
-    return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(options.replicas)])
+        return there
+    if gpus and asked > gpus:
+        raise UserError(f"--replicas must be at most the number of GPUs, {gpus}. Received: {asked}")
+    if not gpus and asked == 1:
+        raise UserError(
+            "--strategy=mirrored needs GPUs, or --replicas=N for N parts of the CPU. Received: no "
+            "GPU and --replicas=1"
+        )
+    return asked if asked > 1 else gpus
+
+
+def join(machines):
+    """The strategy of several machines, once all of them are there.
+
+    Args:
+      machines: `cluster.Cluster`.
+
+    Raises:
+      UserError: the address of this worker is taken or is not of this machine.
+    """
+    own = machines.addresses[machines.number]
+    print(
+        f"Worker {machines.number + 1} of {len(machines.addresses)}, at {own}: waits for the others",
+        flush=True,
+    )
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except (tf.errors.OpError, RuntimeError) as error:
+        raise UserError(
+            f"Worker {machines.number + 1} cannot join the others from {own} "
+            f"({cluster.reason(error)}); is the port free, and are all workers started?"
+        ) from None
+
+
+def with_replicas(config, strategy):
+    """The `RunConfig` with as many replicas as there are: what `config.json` and records say."""
+    train = dataclasses.replace(config.train, replicas=strategy.num_replicas_in_sync)
+    return dataclasses.replace(config, train=train)
 
 
 def split_cpu(parts):

@@ -1,6 +1,8 @@
 """A run's folder: its `config.json`, and whether it is of the run that is asked for."""
 
 import dataclasses
+import hashlib
+import json
 import pathlib
 
 from oneshot_tf import models
@@ -20,6 +22,7 @@ FREE = (
     "save_every",
     "keep",
     "figures_every",
+    "strategy",  # where the replicas are; how many there are is not free
 )
 
 
@@ -32,9 +35,7 @@ def prepare(workdir, config, dataset, split):
     workdir = pathlib.Path(workdir)
     path = workdir / "config.json"
     now = {
-        **config.to_json(),
-        "split": split.describe(),
-        "pictures_sha256": dataset.sha256(),
+        **description(config, dataset, split),
         "versions": records.versions(),
         "commit": records.commit(),
     }
@@ -56,6 +57,24 @@ def prepare(workdir, config, dataset, split):
             "--workdir, or say what its config.json says"
         )
     records.write(path, {**before, "train": {**before["train"], "episodes": config.train.episodes}})
+
+
+def description(config, dataset, split):
+    """What a run is made of: options, classes and pictures, as JSON can hold them."""
+    return {
+        **config.to_json(),
+        "split": split.describe(),
+        "pictures_sha256": dataset.sha256(),
+    }
+
+
+def fingerprint(config, dataset, split):
+    """A number of 63 bits of all that must be equal in the workers of one run."""
+    found = description(config, dataset, split)
+    for part, name in [("data", "data_dir"), ("train", "keep"), ("train", "validation_episodes")]:
+        del found[part][name]
+    words = json.dumps(found, sort_keys=True)
+    return int(hashlib.sha256(words.encode()).hexdigest(), 16) >> 193
 
 
 def write_vocabulary(workdir, dataset):

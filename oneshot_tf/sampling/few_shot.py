@@ -7,7 +7,19 @@ from oneshot_tf.sampling import choice, source
 from oneshot_tf.sampling.sampler import Drawn, Sampler
 
 
-def sampler(population, *, seed, stream, batch, way, shot, queries, way_from=None, shot_from=None):
+def sampler(
+    population,
+    *,
+    seed,
+    stream,
+    batch,
+    way,
+    shot,
+    queries,
+    way_from=None,
+    shot_from=None,
+    whole_batch=None,
+):
     """A `Sampler` of batches of `FewShotEpisode`.
 
     The support is in random order; queries stand class by class. Support and queries of an episode
@@ -23,6 +35,8 @@ def sampler(population, *, seed, stream, batch, way, shot, queries, way_from=Non
       queries: query pictures per class.
       way_from: draws the way of each batch from way_from .. way; None is always `way`.
       shot_from: likewise of `shot`.
+      whole_batch: episodes of the batch that these are a share of, on one of several replicas: way
+        and shot are one for all of it. None is `batch`.
 
     Returns:
       sample(first) -> FewShotEpisode, for episodes first .. first + batch - 1. All episodes of a
@@ -43,6 +57,10 @@ def sampler(population, *, seed, stream, batch, way, shot, queries, way_from=Non
         noise = choice.uniform_rows(seed, stream, first, batch, sum(widths))
         choosing, order_noise, variation, sizes = tf.split(noise, widths, axis=1)
         if drawn:
+            if whole_batch not in (None, batch):
+                start = first - first % whole_batch
+                noise = choice.uniform_rows(seed, stream, start, 1, sum(widths))
+                sizes = noise[:, -2:]
             now_way = between(sizes[0, 0], way_from or way, way)
             now_shot = between(sizes[0, 1], shot_from or shot, shot)
         else:

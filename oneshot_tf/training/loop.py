@@ -1,7 +1,6 @@
 """The training loop: many updates in one compiled call, plain Python around whole calls."""
 
 import math
-import signal
 import time
 import typing
 
@@ -12,14 +11,8 @@ from oneshot_tf.sampling import pipeline
 from oneshot_tf.training import optimizers
 from oneshot_tf.training.checkpoints import Checkpoints
 from oneshot_tf.training.logging import Log
-
-
-class Interrupted(Exception):
-    """A signal ended the run after its state was saved; `code` is the exit code."""
-
-    def __init__(self, code):
-        super().__init__(f"exit code {code}")
-        self.code = code
+from oneshot_tf.training.replication import Replication, Trained
+from oneshot_tf.training.signals import Interrupted, Signals
 
 
 class Hooks(typing.NamedTuple):
@@ -65,8 +58,9 @@ def make_train_steps(learner, optimizer, sample, options, strategy):
                 # this one is trained
                 read = () if feed is None else feed.get_next()
                 now = strategy.run(update, args=(start + i, *read))
-                now = [strategy.reduce(tf.distribute.ReduceOp.SUM, x, None) for x in now]
-                loss, norm = loss + now[0] / replicas, norm + now[1] / replicas
+                # all replicas have the same numbers, of the whole batch
+                now = [strategy.experimental_local_results(x)[0] for x in now]
+                loss, norm = loss + now[0], norm + now[1]
                 right, shown = right + now[2], shown + now[3]
                 fresh = tf.reduce_any(now[4] > 0) & (first_bad < 0)
                 bad = tf.where(fresh, now[4], bad)
@@ -99,8 +93,10 @@ def _make_update(learner, optimizer, sample, options, replicas):
         with tf.GradientTape() as tape:
             loss, metrics = learner.train_loss(episode)
         gradients = tape.gradient(loss, weights)
-        if replicas > 1:
-            gradients = context.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
+        right, shown = metrics["right"], metrics["shown"]
+        if replicas > 1:  # one message for all
+            own = [gradients, loss, replicas * right, replicas * shown]
+            gradients, loss, right, shown = context.all_reduce(tf.distribute.ReduceOp.MEAN, own)
         norm = tf.linalg.global_norm(gradients)
         bad = [~tf.reduce_all(tf.math.is_finite(x)) for x in [loss, *gradients]]
         if options.clip_norm:
@@ -108,7 +104,7 @@ def _make_update(learner, optimizer, sample, options, replicas):
         optimizer.apply_gradients(
             zip(gradients, weights, strict=True), skip_gradients_aggregation=True
         )
-        return loss, norm, metrics["right"], metrics["shown"], tf.cast(tf.stack(bad), tf.float32)
+        return loss, norm, right, shown, tf.cast(tf.stack(bad), tf.float32)
 
     return update
 
@@ -133,28 +129,7 @@ def check_finite(result, learner, options):
     )
 
 
-class Signals:
-    """Turns SIGINT and SIGTERM into a flag that the loop looks at between calls."""
-
-    CODES = {signal.SIGINT: 130, signal.SIGTERM: 0}
-
-    def __init__(self):
-        self.code = None
-
-    def __enter__(self):
-        self._before = {number: signal.signal(number, self._note) for number in self.CODES}
-        return self
-
-    def __exit__(self, *_):
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _note(self, number, frame):
-        del frame
-        self.code = self.CODES[number]
-
-
-def train(learner, sample, options, workdir, strategy, hooks):
+def train(learner, sample, options, workdir, strategy, hooks, kept=None):
     """Trains until `options.episodes`, from the latest checkpoint where there is one.
 
     Args:
@@ -164,56 +139,111 @@ def train(learner, sample, options, workdir, strategy, hooks):
       workdir: the run's folder; checkpoints, metrics and TensorBoard go there.
       strategy: a `tf.distribute.Strategy`.
       hooks: `Hooks`.
+      kept: a like learner made outside the strategy, which is what is saved and what `hooks` work
+        on; None or `learner` itself where there is one device.
 
     Raises:
-      Interrupted: after SIGINT or SIGTERM, state saved.
+      Interrupted: after SIGINT or SIGTERM of any worker, state saved.
       UserError: non-finite numbers, or a checkpoint that cannot be written.
+      tf.errors.OpError: another worker is gone; the state after the last whole call is saved.
     """
     with strategy.scope():
-        optimizer = optimizers.make(options)
-        optimizer.build(learner.trainable_variables)
-        checkpoints = Checkpoints(workdir, learner, optimizer, options.keep)
+        trained = _with_optimizer(learner, options)
+    kept = trained if kept in (None, learner) else _with_optimizer(kept, options)
+    replication = Replication(strategy, trained, kept)
+    checkpoints = Checkpoints(workdir, *kept, options.keep)
     checkpoints.restore()
-    if not learner.trainable_variables:
-        _save_untrained(learner, options, checkpoints, workdir, hooks)
-        return
-    train_steps = make_train_steps(learner, optimizer, sample, options, strategy)
-    log = Log(workdir, options.episodes, int(checkpoints.updates) * options.batch_size)
+    replication.spread([checkpoints.updates])
+    start = int(checkpoints.updates) * options.batch_size
+    log = Log(workdir, options.episodes, start, quiet=not replication.chief)
+    keeping = Keeping(options, checkpoints, log, hooks, replication)
     try:
+        if not learner.trainable_variables:
+            log.say(f"{learner.name} has no weights; there is nothing to train")
+            keeping.between(set(keeping.every()))
+            return
+        train_steps = make_train_steps(*trained, sample, options, strategy)
         with Signals() as signals:
-            _run(learner, train_steps, optimizer, options, checkpoints, log, hooks, signals)
+            _run(train_steps, trained, keeping, signals)
+    except replication.losses:
+        keeping.rescue()
+        raise
     finally:
         log.close()
 
 
-def _save_untrained(learner, options, checkpoints, workdir, hooks):
-    """What a run of a model without weights comes to: its validation, its pictures, a checkpoint."""
-    log = Log(workdir, options.episodes, 0)
-    log.say(f"{learner.name} has no weights; there is nothing to train")
-    try:
-        _between(set(_every(options, hooks)), checkpoints, log, hooks, 0)
-    finally:
-        log.close()
+def _with_optimizer(learner, options):
+    optimizer = optimizers.make(options)
+    optimizer.build(learner.trainable_variables)
+    return Trained(learner, optimizer)
 
 
-def _every(options, hooks):
-    """{what happens between calls: after how many updates}."""
-    return {
-        name: optimizers.updates(episodes, options.batch_size)
-        for name, episodes in [
-            ("validate", options.eval_every if hooks.validate else 0),
-            ("save", options.save_every),
-            ("draw", options.figures_every if hooks.draw else 0),
-        ]
-        if episodes
-    }
+class Keeping(typing.NamedTuple):
+    """What happens around the calls that train: counting, validation, pictures and saving.
+
+    Attributes:
+      options: `TrainOptions`.
+      checkpoints: `Checkpoints`.
+      log: `Log`.
+      hooks: `Hooks`.
+      replication: `Replication`; all workers stop at the same updates, the chief alone acts there.
+    """
+
+    options: typing.Any
+    checkpoints: Checkpoints
+    log: Log
+    hooks: Hooks
+    replication: Replication
+
+    def every(self):
+        """{what happens between calls: after how many updates}."""
+        options, hooks = self.options, self.hooks
+        return {
+            name: optimizers.updates(episodes, options.batch_size)
+            for name, episodes in [
+                ("validate", options.eval_every if hooks.validate else 0),
+                ("save", options.save_every),
+                ("draw", options.figures_every if hooks.draw else 0),
+            ]
+            if episodes
+        }
+
+    @property
+    def episode(self):
+        """Episodes trained on."""
+        return int(self.checkpoints.updates) * self.options.batch_size
+
+    def between(self, due):
+        """Validation, pictures and saving, where they are due."""
+        if not self.replication.chief:
+            return
+        if "validate" in due:
+            score, scalars, by_presentation = self.hooks.validate()
+            self.log.record("validation", self.episode, scalars, by_presentation)
+            self.checkpoints.save_if_best(score)
+        if "draw" in due:
+            self.log.pictures("validation", self.episode, self.hooks.draw())
+        if "save" in due:
+            self.checkpoints.save()
+
+    def interrupt(self, code):
+        """Ends the run as a signal asked."""
+        self.checkpoints.save()
+        self.log.say(f"Interrupted and saved at {self.episode:,} episodes; run again to go on")
+        raise Interrupted(code)
+
+    def rescue(self):
+        """Keeps what there is when another worker is gone."""
+        if self.replication.chief:
+            self.checkpoints.save()
+            self.log.say(f"Saved at {self.episode:,} episodes")
 
 
-def _run(learner, train_steps, optimizer, options, checkpoints, log, hooks, signals):
+def _run(train_steps, trained, keeping, signals):
     """The outer loop: whole calls, which end exactly at validations, saves and pictures."""
-    batch = options.batch_size
+    options, checkpoints, log = keeping[:3]
+    batch, every = options.batch_size, keeping.every()
     total = optimizers.updates(options.episodes, batch)
-    every = _every(options, hooks)
     now = int(checkpoints.updates)
     if now >= total:
         log.say(f"{now * batch:,} episodes are done; raise --episodes to train on")
@@ -222,18 +252,17 @@ def _run(learner, train_steps, optimizer, options, checkpoints, log, hooks, sign
         stops = [e - now % e for e in every.values()]
         num = min([options.steps_per_call, total - now, *stops])
         result = train_steps(tf.constant(now, tf.int64), tf.constant(num, tf.int64))
-        check_finite(result, learner, options)
+        check_finite(result, trained.learner, options)
+        keeping.replication.collect()
         now += num
         checkpoints.updates.assign(now)
         seconds = time.perf_counter() - began
         checkpoints.seconds.assign_add(seconds)
-        log.record("train", now * batch, *scalars(result, optimizer, num * batch / seconds))
-        due = {name for name, e in every.items() if now % e == 0 or now == total}
-        _between(due, checkpoints, log, hooks, now * batch)
-        if signals.code is not None:
-            checkpoints.save()
-            log.say(f"Interrupted and saved at {now * batch:,} episodes; run again to go on")
-            raise Interrupted(signals.code)
+        log.record("train", now * batch, *scalars(result, trained.optimizer, num * batch / seconds))
+        keeping.between({name for name, e in every.items() if now % e == 0 or now == total})
+        code = keeping.replication.agree(signals.code)
+        if code is not None:
+            keeping.interrupt(code)
 
 
 def scalars(result, optimizer, rate):
@@ -243,20 +272,8 @@ def scalars(result, optimizer, rate):
         "loss": float(result["loss"]),
         "accuracy": 100.0 * float(right.sum() / max(shown.sum(), 1.0)),
         "gradient_norm": float(result["gradient_norm"]),
-        "learning_rate": float(optimizer.learning_rate),
+        "learning_rate": float(optimizer.learning_rate.numpy()),
         "episodes_per_second": rate,
     }
     accuracies = [100.0 * r / s if s else math.nan for r, s in zip(right, shown, strict=True)]
     return numbers, accuracies if len(accuracies) > 1 else None
-
-
-def _between(due, checkpoints, log, hooks, episode):
-    """Validation, pictures and saving, where they are due."""
-    if "validate" in due:
-        score, scalars, by_presentation = hooks.validate()
-        log.record("validation", episode, scalars, by_presentation)
-        checkpoints.save_if_best(score)
-    if "draw" in due:
-        log.pictures("validation", episode, hooks.draw())
-    if "save" in due:
-        checkpoints.save()

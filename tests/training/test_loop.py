@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from oneshot_tf.errors import UserError
-from oneshot_tf.training import loop
+from oneshot_tf.training import loop, signals
 from oneshot_tf.training.logging import read_metrics
 from tests.training.helpers import BATCH, Run
 
@@ -210,7 +210,7 @@ def test_a_signal_saves_and_a_second_run_ends_as_if_nothing_had_happened(
 
     handler = signal.getsignal(number)
     run = make_run(episodes=6 * BATCH, steps_per_call=2, eval_every=2 * BATCH)
-    with pytest.raises(loop.Interrupted) as caught:
+    with pytest.raises(signals.Interrupted) as caught:
         train(run, tmp_path, loop.Hooks(validate=interrupt))
     assert caught.value.code == code
     assert signal.getsignal(number) is handler
