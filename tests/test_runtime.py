@@ -24,7 +24,7 @@ def test_replicas_have_to_share_the_batch():
 
 
 def test_devices_are_made_before_tensorflow_runs():
-    """Two replicas that do work have a process of their own in `training/test_replicas.py`."""
+    """Two replicas that do work have a process of their own in `training/test_replication.py`."""
     tf.zeros([1]) + 1.0
     with pytest.raises(UserError, match="--replicas needs a fresh process"):
         runtime.split_cpu(7)
