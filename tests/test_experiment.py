@@ -1,14 +1,16 @@
 """Configs, and what a run is put together from."""
 
 import pathlib
+import types
 
 import pytest
 import tensorflow as tf
 
-from oneshot_tf import commands, experiment, flags
+from oneshot_tf import commands, experiment, flags, models
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.run_config import DataOptions, TrainOptions
+from tests.sampling.helpers import assert_equal_episodes
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -101,3 +103,20 @@ def test_training_and_validation_draw_what_each_needs(
     else:
         assert kinds[0].support.shape[1] in (2, 3, 4, 6)
     assert kinds[1].support.shape[1] == 3 and kinds[1].query.shape[1] == 6
+
+
+@pytest.mark.parametrize("words", [["--model=matching", "--way=2:3"], ["--model=classifier"], []])
+def test_shares_of_a_batch_are_its_rows(make_dataset, make_source, words):
+    """Replicas draw together what one device draws, of every kind of episode."""
+    config = config_of("--batch_size=4", "--way=3", "--shot=2", "--counts=random", *words)
+    kind = models.find(config.model).episode
+    learner = types.SimpleNamespace(episode=kind, num_labels=3)
+    population = make_source(make_dataset([8, 9, 8, 8]))
+    whole, share = (
+        experiment.make_sampler(learner, config, population, "train", batch, 0) for batch in (4, 2)
+    )
+    for start in (0, 8):
+        expected = whole(tf.constant(start, tf.int64))
+        for i in (0, 2):
+            found = share(tf.constant(start + i, tf.int64))
+            assert_equal_episodes(found, type(expected)(*(part[i : i + 2] for part in expected)))

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import tensorflow as tf
 
@@ -21,6 +23,49 @@ def test_the_seed_fixes_weights():
 def test_replicas_have_to_share_the_batch():
     with pytest.raises(UserError, match="multiple of --replicas. Received: 16 and 3"):
         runtime.setup(TrainOptions(batch_size=16, replicas=3))
+
+
+@pytest.mark.parametrize(
+    ("options", "gpus", "count"),
+    [
+        ({"strategy": "one"}, 2, 1),
+        ({"strategy": "mirrored"}, 2, 2),
+        ({"strategy": "mirrored", "replicas": 2}, 4, 2),
+        ({"strategy": "mirrored", "replicas": 2}, 0, 2),
+        ({"strategy": "multi_worker"}, 0, 3),
+        ({"strategy": "multi_worker"}, 2, 6),
+        ({"strategy": "multi_worker", "replicas": 3}, 0, 3),
+    ],
+)
+def test_replicas_are_counted(monkeypatch, options, gpus, count):
+    workers = {"cluster": {"worker": ["a:1", "b:1", "c:1"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(workers))
+    options = TrainOptions(**options)
+    assert runtime.count_replicas(options, options.strategy, gpus) == count
+
+
+@pytest.mark.parametrize(
+    ("options", "gpus", "message"),
+    [
+        ({"strategy": "one", "replicas": 2}, 2, "--strategy=one has one device; leave out"),
+        ({"strategy": "mirrored", "replicas": 3}, 2, "at most the number of GPUs, 2. Received: 3"),
+        ({"strategy": "mirrored"}, 0, "needs GPUs, or --replicas=N"),
+        ({"strategy": "multi_worker", "replicas": 3}, 0, "TF_CONFIG, 1; leave it out. Received: 3"),
+    ],
+)
+def test_other_numbers_of_replicas_are_refused(monkeypatch, options, gpus, message):
+    monkeypatch.setenv(
+        "TF_CONFIG", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}'
+    )
+    options = TrainOptions(**options)
+    with pytest.raises(UserError, match=message):
+        runtime.count_replicas(options, options.strategy, gpus)
+
+
+def test_multi_worker_needs_to_know_the_others(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(UserError, match="needs the variable TF_CONFIG"):
+        runtime.setup(TrainOptions(strategy="multi_worker"))
 
 
 def test_devices_are_made_before_tensorflow_runs():

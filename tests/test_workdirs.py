@@ -1,6 +1,8 @@
 """Whether a folder is of the run that is asked for."""
 
+import dataclasses
 import json
+import types
 
 from oneshot_tf import workdirs
 from tests.test_experiment import config_of
@@ -14,3 +16,20 @@ def test_a_run_from_before_an_option_was_added_is_the_same_run():
     assert workdirs.differences(before, now) == []
     now["data"]["random_crop"] = 4
     assert workdirs.differences(before, now) == ["--random_crop (then 0, now 4)"]
+
+
+def test_a_fingerprint_is_of_all_that_workers_must_share(make_dataset):
+    config, data = config_of(), make_dataset([4, 4])
+    split = types.SimpleNamespace(describe=lambda: {"name": "random"})
+    found = workdirs.fingerprint(config, data, split)
+    assert 0 <= found < 2**63
+
+    def with_train(**changed):
+        train = dataclasses.replace(config.train, **changed)
+        return workdirs.fingerprint(dataclasses.replace(config, train=train), data, split)
+
+    assert with_train(keep=9) == found
+    assert len({found, with_train(seed=1), with_train(save_every=4), with_train(episodes=9)}) == 4
+    assert workdirs.fingerprint(config, make_dataset([4, 4], seed=1), split) != found
+    other = types.SimpleNamespace(describe=lambda: {"name": "other"})
+    assert workdirs.fingerprint(config, data, other) != found

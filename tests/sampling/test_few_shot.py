@@ -128,3 +128,20 @@ def test_a_span_of_one_size_is_that_size(dataset, make_source):
     population = make_source(dataset)
     plain = make(population)(tf.constant(3))
     assert_equal_episodes(make(population, way_from=WAY, shot_from=SHOT)(tf.constant(3)), plain)
+
+
+@pytest.mark.parametrize("share", [1, 2, 3])
+def test_shares_of_a_batch_are_its_rows_though_way_and_shot_are_drawn(dataset, make_source, share):
+    """What a replica draws is its part of what one device draws."""
+    population = make_source(dataset, rotations=True, max_rotation=20.0)
+    options = {"way": 4, "way_from": 2, "shot_from": 1}
+    whole = make(population, batch=6, **options)
+    part = make(population, batch=share, whole_batch=6, **options)
+    settings = set()
+    for start in range(0, 60, 6):
+        expected = whole(tf.constant(start, tf.int64))
+        settings.add((expected.support.shape[1], expected.query.shape[1]))
+        for i in range(0, 6, share):
+            rows = type(expected)(*(values[i : i + share] for values in expected))
+            assert_equal_episodes(part(tf.constant(start + i, tf.int64)), rows)
+    assert len(settings) > 2
