@@ -22,8 +22,7 @@ def sampler(
 ):
     """A `Sampler` of batches of `FewShotEpisode`.
 
-    The support is in random order; queries stand class by class. Support and queries of an episode
-    share no drawing.
+    The support is in random order; queries stand class by class. The two share no drawing.
 
     Args:
       population: `source.Source`.
@@ -35,8 +34,7 @@ def sampler(
       queries: query pictures per class.
       way_from: draws the way of each batch from way_from .. way; None is always `way`.
       shot_from: likewise of `shot`.
-      whole_batch: episodes of the batch that these are a share of, on one of several replicas: way
-        and shot are one for all of it. None is `batch`.
+      whole_batch: episodes of the batch that is shared out in `batch`es, of one way and shot.
 
     Returns:
       sample(first) -> FewShotEpisode, for episodes first .. first + batch - 1. All episodes of a
@@ -48,37 +46,25 @@ def sampler(
     people = population.people
     choice.check(population.dataset, people, way, shot + queries)
     drawn = way_from not in (None, way) or shot_from not in (None, shot)
-    widths = [choice.choose_width(people, way, way), way * shot]
     numbers = source.noise_width(population)  # a picture
-    widths.append(numbers * way * (shot + queries))
-    widths.append(2 if drawn else 0)
+    widths = [choice.choose_width(people, way, way), way * shot]
+    widths += [numbers * way * (shot + queries), 2 if drawn else 0]
 
     def draw(first):
         noise = choice.uniform_rows(seed, stream, first, batch, sum(widths))
         choosing, order_noise, variation, sizes = tf.split(noise, widths, axis=1)
+        now_way, now_shot = way, shot
         if drawn:
             if whole_batch not in (None, batch):
                 start = first - first % whole_batch
-                noise = choice.uniform_rows(seed, stream, start, 1, sum(widths))
-                sizes = noise[:, -2:]
+                sizes = choice.uniform_rows(seed, stream, start, 1, sum(widths))[:, -2:]
             now_way = between(sizes[0, 0], way_from or way, way)
             now_shot = between(sizes[0, 1], shot_from or shot, shot)
-        else:
-            now_way, now_shot = way, shot
         chosen = choice.choose(choosing, people, now_way, now_shot + queries, way, way)
-        order = tf.argsort(order_noise[:, : now_way * now_shot], axis=1)
-        every = [1, 1, now_shot + queries]
-        drawings, turns, labels = (
-            separate(values, order, now_shot)
-            for values in (
-                chosen.drawings,
-                tf.tile(chosen.turns[..., None], every),
-                tf.tile(chosen.labels[..., None], every),
-            )
-        )
+        parts = parted(chosen, order_noise[:, : now_way * now_shot], now_shot, queries)
         variation = tf.reshape(variation, [batch, way * (shot + queries), numbers])
         variation = variation[:, : now_way * (now_shot + queries)]
-        return Drawn(tf.concat(drawings, 1), tf.concat(turns, 1), variation, labels)
+        return Drawn(tf.concat(parts[0], 1), tf.concat(parts[1], 1), variation, parts[2])
 
     return Sampler(population, draw, arrange)
 
@@ -88,6 +74,22 @@ def arrange(images, labels):
     sizes = [of.shape[1] or tf.shape(of)[1] for of in labels]
     support, query = tf.split(images, sizes, axis=1)
     return FewShotEpisode(support, labels[0], query, labels[1])
+
+
+def parted(chosen, order_noise, shot, queries):
+    """Drawings, turns and labels of a `choice.Choice`, each as `separate` gives them.
+
+    Args:
+      chosen: `choice.Choice` of `shot + queries` drawings a class.
+      order_noise: float32 [B, way * shot], by which the support is shuffled.
+      shot: an int or a scalar tensor.
+      queries: int.
+    """
+    order = tf.argsort(order_noise, axis=1)
+    every = [1, 1, shot + queries]
+    turns = tf.tile(chosen.turns[..., None], every)
+    labels = tf.tile(chosen.labels[..., None], every)
+    return [separate(values, order, shot) for values in (chosen.drawings, turns, labels)]
 
 
 def separate(values, order, shot):
