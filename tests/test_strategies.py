@@ -19,7 +19,7 @@ from oneshot_tf import commands
 from oneshot_tf.training.logging import read_metrics
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-UPDATES, BATCH, LIMIT = 50, 4, 300  # LIMIT: seconds, so that nothing hangs
+UPDATES, BATCH, LIMIT = 50, 4, 600  # LIMIT: seconds, so that nothing hangs
 # pictures are due where neither saves nor calls end: all workers have to stop there
 OPTIONS = [
     "--model=lstm",

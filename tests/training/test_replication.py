@@ -30,7 +30,7 @@ def told(tmp_path_factory, encode):
         text=True,
         check=False,
         cwd=ROOT,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
