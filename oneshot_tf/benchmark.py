@@ -104,7 +104,7 @@ def _runner(learner, sample, options, strategy, workdir):
         float(result["loss"])  # waits for the device
         if log is not None:
             loop.check_finite(result, learner, options)
-            log.record("train", num, *loop.scalars(result, optimizer, 0.0))
+            log.record("train", num, *loop.scalars(learner, result, optimizer, 0.0))
         return num * options.batch_size / (time.perf_counter() - began)
 
     return run

@@ -139,10 +139,14 @@ class TrainOptions(Options):
     )
     schedule: str = option(
         "constant",
-        "constant, cosine (to zero at the last episode), or halve",
-        choices=("constant", "cosine", "halve"),
+        "constant, cosine (to zero at the last episode), halve, or decay",
+        choices=("constant", "cosine", "halve", "decay"),
     )
     halve_every: int = option(320_000, "episodes between halvings of the schedule `halve`", low=1)
+    decay_from: int = option(0, "episodes before the schedule `decay` lowers the rate", low=0)
+    decay_every: int = option(320_000, "episodes between divisions of the schedule `decay`", low=1)
+    decay_by: float = option(2.0, "what the schedule `decay` divides the rate by", low=1.0)
+    momentum: float = option(0.9, "momentum of sgd; 0 is without", low=0.0, high=1.0)
     warmup: int = option(0, "episodes of linear warm-up", low=0)
     clip_norm: float = option(0.0, "clip the gradient to this global norm; 0 does not", low=0.0)
     weight_decay: float = option(0.0, "weight decay of adamw", low=0.0)

@@ -2,11 +2,23 @@
 
 import tensorflow as tf
 
-from oneshot_tf.episodes import FewShotEpisode
-from oneshot_tf.sampling import choice, source
+from oneshot_tf.episodes import ClozeEpisode, FewShotEpisode
+from oneshot_tf.sampling import choice, sentences, source
 
 
-def sampler(population, *, seed, stream, batch, way, shot, queries, way_from=None, shot_from=None):
+def sampler(
+    population,
+    *,
+    seed,
+    stream,
+    batch,
+    way,
+    shot,
+    queries,
+    way_from=None,
+    shot_from=None,
+    oracle=False,
+):
     """A function that draws batches of `FewShotEpisode`.
 
     The support is in random order; queries stand class by class. Support and queries of an episode
@@ -22,6 +34,8 @@ def sampler(population, *, seed, stream, batch, way, shot, queries, way_from=Non
       queries: query pictures per class.
       way_from: draws the way of each batch from way_from .. way; None is always `way`.
       shot_from: likewise of `shot`.
+      oracle: gives the queries of the same episodes with the words behind the labels instead, as
+        `ClozeEpisode`.
 
     Returns:
       sample(first) -> FewShotEpisode, for episodes first .. first + batch - 1. All episodes of a
@@ -61,6 +75,9 @@ def sampler(population, *, seed, stream, batch, way, shot, queries, way_from=Non
         variation = tf.reshape(variation, [batch, -1, numbers])[:, :pictures] if numbers else None
         images = source.pictures(population, tf.concat(drawings, 1), tf.concat(turns, 1), variation)
         support, query = tf.split(images, [now_way * now_shot, now_way * queries], axis=1)
+        if oracle:
+            words = sentences.told(population, chosen.drawings, chosen.labels)
+            return ClozeEpisode(query, labels[1], words)
         return FewShotEpisode(support, labels[0], query, labels[1])
 
     return sample

@@ -33,7 +33,22 @@ class Hooks(typing.NamedTuple):
     draw: typing.Callable | None = None
 
 
-def make_train_steps(learner, optimizer, sample, options, strategy):
+def make_carried(learner, options):
+    """Variables for what updates hand on to each other, in its structure; () for most models.
+
+    Raises:
+      UserError: parts of a batch on several devices would each need their own.
+    """
+    state = learner.first_state(options.batch_size)
+    if state and options.replicas > 1:
+        raise UserError(
+            f"--replicas must be 1 for {learner.name}: an update goes on from the one before. "
+            f"Received: {options.replicas}"
+        )
+    return tf.nest.map_structure(lambda part: tf.Variable(part, trainable=False), state)
+
+
+def make_train_steps(learner, optimizer, sample, options, strategy, carried=()):
     """The compiled loop.
 
     Args:
@@ -42,6 +57,7 @@ def make_train_steps(learner, optimizer, sample, options, strategy):
       sample: (first episode) -> batch of episodes, of `batch_size / replicas`.
       options: `TrainOptions`.
       strategy: a `tf.distribute.Strategy`.
+      carried: of `make_carried`; read before the first update of a call, written after the last.
 
     Returns:
       train_steps(start, num) for int64 scalars: updates start .. start + num - 1. It gives a
@@ -58,17 +74,19 @@ def make_train_steps(learner, optimizer, sample, options, strategy):
         right = shown = tf.zeros([presentations])
         first_bad = tf.constant(-1, tf.int64)
         bad = tf.zeros([1 + len(learner.trainable_variables)])
+        state = tf.nest.map_structure(tf.convert_to_tensor, carried)
         for i in tf.range(num):
             with tf.name_scope(""):
                 # `start + i`, not a variable: the sampling of the next update can begin while
                 # this one is trained
-                now = strategy.run(update, args=(start + i,))
+                now, state = strategy.run(update, args=(start + i, state))
                 now = [strategy.reduce(tf.distribute.ReduceOp.SUM, x, None) for x in now]
                 loss, norm = loss + now[0] / replicas, norm + now[1] / replicas
                 right, shown = right + now[2], shown + now[3]
                 fresh = tf.reduce_any(now[4] > 0) & (first_bad < 0)
                 bad = tf.where(fresh, now[4], bad)
                 first_bad = tf.where(fresh, start + i, first_bad)
+        tf.nest.map_structure(lambda variable, value: variable.assign(value), carried, state)
         count = tf.cast(num, tf.float32)
         return {
             "loss": loss / count,
@@ -87,23 +105,25 @@ def _make_update(learner, optimizer, sample, options, replicas):
     weights = learner.trainable_variables
     share = options.batch_size // replicas
 
-    def update(number):
+    def update(number, state):
         context = tf.distribute.get_replica_context()
         replica = tf.cast(context.replica_id_in_sync_group, tf.int64)
         episode = sample((number * replicas + replica) * share)
         with tf.GradientTape() as tape:
-            loss, metrics = learner.train_loss(episode)
+            loss, metrics, *after = learner.train_loss(episode, *([state] if state else []))
         gradients = tape.gradient(loss, weights)
         if replicas > 1:
             gradients = context.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
         norm = tf.linalg.global_norm(gradients)
-        bad = [~tf.reduce_all(tf.math.is_finite(x)) for x in [loss, *gradients]]
+        values = [x.values if isinstance(x, tf.IndexedSlices) else x for x in [loss, *gradients]]
+        bad = [~tf.reduce_all(tf.math.is_finite(x)) for x in values]
         if options.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, options.clip_norm, norm)
         optimizer.apply_gradients(
             zip(gradients, weights, strict=True), skip_gradients_aggregation=True
         )
-        return loss, norm, metrics["right"], metrics["shown"], tf.cast(tf.stack(bad), tf.float32)
+        bad = tf.cast(tf.stack(bad), tf.float32)
+        return (loss, norm, metrics["right"], metrics["shown"], bad), after[0] if after else ()
 
     return update
 
@@ -167,12 +187,14 @@ def train(learner, sample, options, workdir, strategy, hooks):
     with strategy.scope():
         optimizer = optimizers.make(options)
         optimizer.build(learner.trainable_variables)
-        checkpoints = Checkpoints(workdir, learner, optimizer, options.keep)
+        carried = make_carried(learner, options)
+        state = tf.nest.flatten(carried)
+        checkpoints = Checkpoints(workdir, learner, optimizer, options.keep, state)
     checkpoints.restore()
     if not learner.trainable_variables:
         _save_untrained(learner, options, checkpoints, workdir, hooks)
         return
-    train_steps = make_train_steps(learner, optimizer, sample, options, strategy)
+    train_steps = make_train_steps(learner, optimizer, sample, options, strategy, carried)
     log = Log(workdir, options.episodes, int(checkpoints.updates) * options.batch_size)
     try:
         with Signals() as signals:
@@ -222,7 +244,8 @@ def _run(learner, train_steps, optimizer, options, checkpoints, log, hooks, sign
         checkpoints.updates.assign(now)
         seconds = time.perf_counter() - began
         checkpoints.seconds.assign_add(seconds)
-        log.record("train", now * batch, *scalars(result, optimizer, num * batch / seconds))
+        numbers = scalars(learner, result, optimizer, num * batch / seconds)
+        log.record("train", now * batch, *numbers)
         due = {name for name, e in every.items() if now % e == 0 or now == total}
         _between(due, checkpoints, log, hooks, now * batch)
         if signals.code is not None:
@@ -231,11 +254,11 @@ def _run(learner, train_steps, optimizer, options, checkpoints, log, hooks, sign
             raise Interrupted(signals.code)
 
 
-def scalars(result, optimizer, rate):
+def scalars(learner, result, optimizer, rate):
     """(scalars, accuracies by presentation) of one call."""
     right, shown = result["right"].numpy(), result["shown"].numpy()
     numbers = {
-        "loss": float(result["loss"]),
+        **learner.loss_scalars(float(result["loss"])),
         "accuracy": 100.0 * float(right.sum() / max(shown.sum(), 1.0)),
         "gradient_norm": float(result["gradient_norm"]),
         "learning_rate": float(optimizer.learning_rate),
