@@ -62,25 +62,41 @@ def sampler(
             now_way, now_shot = way, shot
         chosen = choice.choose(choosing, people, now_way, now_shot + queries, way, way)
         order = tf.argsort(order_noise[:, : now_way * now_shot], axis=1)
-        every = [1, 1, now_shot + queries]
-        drawings, turns, labels = (
-            separate(values, order, now_shot)
-            for values in (
-                chosen.drawings,
-                tf.tile(chosen.turns[..., None], every),
-                tf.tile(chosen.labels[..., None], every),
-            )
-        )
         pictures = now_way * (now_shot + queries)
         variation = tf.reshape(variation, [batch, -1, numbers])[:, :pictures] if numbers else None
-        images = source.pictures(population, tf.concat(drawings, 1), tf.concat(turns, 1), variation)
-        support, query = tf.split(images, [now_way * now_shot, now_way * queries], axis=1)
-        if oracle:
-            words = sentences.told(population, chosen.drawings, chosen.labels)
-            return ClozeEpisode(query, labels[1], words)
-        return FewShotEpisode(support, labels[0], query, labels[1])
+        episode = shown(population, chosen, order, variation, now_way, now_shot, queries)
+        if not oracle:
+            return episode
+        words = sentences.told(population, chosen.drawings, chosen.labels)
+        return ClozeEpisode(episode.query, episode.query_labels, words)
 
     return sample
+
+
+def shown(population, chosen, order, variation, way, shot, queries):
+    """The `FewShotEpisode` of a choice.
+
+    Args:
+      population: `source.Source`.
+      chosen: `choice.Choice`, of shot + queries drawings a class.
+      order: int32 [B, way * shot], of the support.
+      variation: as in `source.pictures`.
+      way: an int or a scalar tensor.
+      shot: likewise.
+      queries: query pictures per class.
+    """
+    every = [1, 1, shot + queries]
+    drawings, turns, labels = (
+        separate(values, order, shot)
+        for values in (
+            chosen.drawings,
+            tf.tile(chosen.turns[..., None], every),
+            tf.tile(chosen.labels[..., None], every),
+        )
+    )
+    images = source.pictures(population, tf.concat(drawings, 1), tf.concat(turns, 1), variation)
+    support, query = tf.split(images, [way * shot, way * queries], axis=1)
+    return FewShotEpisode(support, labels[0], query, labels[1])
 
 
 def separate(values, order, shot):
