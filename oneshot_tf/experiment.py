@@ -8,7 +8,7 @@ from oneshot_tf.data import splits
 from oneshot_tf.data.download import DownloadError
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import perplexity, protocols
-from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
+from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions, check_training
 from oneshot_tf.sampling import few_shot, labelled, sequence, source, text
 from oneshot_tf.training import loop, projector
 from oneshot_tf.training.checkpoints import restore_weights
@@ -28,7 +28,7 @@ def make_config(parsed, name=None):
     named = parsed.options(DataOptions, defaults).dataset
     chosen = parsed.options(DataOptions, {**defaults, **data.DATASET_DEFAULTS.get(named, {})})
     train = parsed.options(TrainOptions, defaults)
-    check_spans(train, model)
+    check_training(train, model, parsed.get("model"))
     return RunConfig(
         name=name or f"{parsed.get('model')}_{chosen.dataset}",
         model=parsed.get("model"),
@@ -36,18 +36,6 @@ def make_config(parsed, name=None):
         train=train,
         options=options,
     )
-
-
-def check_spans(train, model):
-    """Refuses a way or a shot that is drawn from nothing, or for a model that cannot take it."""
-    for name in ("way", "shot"):
-        low, high = getattr(train, f"{name}_from"), getattr(train, name)
-        if low is not None and low > high:
-            raise UserError(f"--{name} must be low:high. Received: {low}:{high}")
-        if low is not None and model.episode == "sequence":
-            raise UserError(
-                f"--{name} must be one number: sequences all have one length. Received: {low}:{high}"
-            )
 
 
 def load_pictures(options, *, vary=False):

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from oneshot_tf.errors import UserError
 from oneshot_tf.options import Options, from_fields, option
 
 
@@ -237,3 +238,26 @@ class RunConfig:
             train=from_fields(TrainOptions, fields["train"]),
             options=from_fields(options_class, fields["options"]),
         )
+
+
+def check_training(train, model, name):
+    """Refuses a way or a shot that is drawn from nothing, and what a model cannot take.
+
+    Args:
+      train: `TrainOptions`.
+      model: the `Learner` class.
+      name: what it is called.
+    """
+    if model.episode == "text" and train.replicas > 1:
+        raise UserError(
+            f"--replicas must be 1 for {name}: an update goes on from the one before. "
+            f"Received: {train.replicas}"
+        )
+    for span in ("way", "shot"):
+        low, high = getattr(train, f"{span}_from"), getattr(train, span)
+        if low is not None and low > high:
+            raise UserError(f"--{span} must be low:high. Received: {low}:{high}")
+        if low is not None and model.episode == "sequence":
+            raise UserError(
+                f"--{span} must be one number: sequences all have one length. Received: {low}:{high}"
+            )

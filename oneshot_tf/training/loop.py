@@ -34,17 +34,8 @@ class Hooks(typing.NamedTuple):
 
 
 def make_carried(learner, options):
-    """Variables for what updates hand on to each other, in its structure; () for most models.
-
-    Raises:
-      UserError: parts of a batch on several devices would each need their own.
-    """
+    """Variables for what updates hand on to each other, in its structure; () for most models."""
     state = learner.first_state(options.batch_size)
-    if state and options.replicas > 1:
-        raise UserError(
-            f"--replicas must be 1 for {learner.name}: an update goes on from the one before. "
-            f"Received: {options.replicas}"
-        )
     return tf.nest.map_structure(lambda part: tf.Variable(part, trainable=False), state)
 
 
