@@ -18,6 +18,7 @@ from oneshot_tf.commands import model_defaults, model_options
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import dump, write_text
 from oneshot_tf.run_config import DataOptions, TrainOptions
+from oneshot_tf.sampling import pipeline
 from oneshot_tf.training import loop, optimizers
 from oneshot_tf.training.logging import Log
 
@@ -42,6 +43,7 @@ def main(argv):
         write_text(parsed.get("json"), dump(numbers))
 
 
+@pipeline.user_errors()
 def measure(config, updates, other_precision=False):
     """All numbers of one configuration.
 
@@ -95,7 +97,8 @@ def _runner(learner, sample, options, strategy, workdir):
     with strategy.scope():
         optimizer = optimizers.make(options)
         optimizer.build(learner.trainable_variables)
-    train_steps = loop.make_train_steps(learner, optimizer, sample, options, strategy)
+    carried = loop.make_carried(learner, options)
+    train_steps = loop.make_train_steps(learner, optimizer, sample, options, strategy, carried)
     log = None if workdir is None else Log(workdir, options.episodes, 0, quiet=True)
 
     def run(num):
@@ -179,7 +182,9 @@ def one_size(config):
 
 
 def pictures_per_episode(learner, options):
-    """Pictures of one training episode."""
+    """Pictures, or words of running text, of one training episode."""
+    if learner.episode == "text":
+        return learner.unrolled
     if learner.episode == "labelled":
         return 1
     if learner.episode == "sequence":

@@ -47,6 +47,8 @@ def evaluate(argv):
         "workdir": (str, "the run's folder"),
         "dataset": (str, "test on this data set instead (default: the one trained on)"),
         "data_dir": (str, "where the data is"),
+        "read": (str, "where pictures are kept, memory or files (default: as in training)"),
+        "skip_damaged": (bool, "leave out damaged pictures (default: as in training)"),
         "split": (str, "which split's test classes (default: the run's; all of another data set)"),
         "way": (range, "few_shot: classes per episode; low:high tests one after the other"),
         "shot": (range, "few_shot: support pictures per class; low:high tests one after the other"),

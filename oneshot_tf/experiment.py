@@ -9,7 +9,7 @@ from oneshot_tf.data.download import DownloadError
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import perplexity, protocols
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions, check_training
-from oneshot_tf.sampling import few_shot, labelled, sequence, source, text
+from oneshot_tf.sampling import few_shot, labelled, pipeline, sequence, source, text
 from oneshot_tf.training import loop, projector
 from oneshot_tf.training.checkpoints import restore_weights
 from oneshot_tf.training.logging import write_hparams
@@ -118,7 +118,7 @@ def make_sampler(learner, config, population, stream, batch, seed):
     if stream != "train":
         way, shot = validation_setting(train, population.people.num_classes)
         sizes = {"way": way, "shot": shot, "queries": train.queries}
-        return few_shot.sampler(population, **common, **sizes, oracle=learner.oracle)
+        return few_shot.sampler(population, **common, **sizes, told=learner.oracle)
     if learner.episode == "text":
         words = population.dataset.text(*("train", "validation")[: 1 + train.train_on_validation])
         return text.sampler(words, **common, steps=learner.unrolled)
@@ -145,6 +145,7 @@ def validation_setting(train, classes):
     return min(train.way, classes), train.shot_from or train.shot
 
 
+@pipeline.user_errors()
 def train(config, workdir, draw=None):
     """Trains a model, or goes on training it.
 

@@ -17,6 +17,7 @@ OWN = {
     "output": (str, "where to write <n>/ (default: <workdir>/export)"),
     "checkpoint": (str, "best or last (default: best, or last where all classes trained)"),
     "record": (str, "record to put beside it (default: the newest of <workdir>/evaluation)"),
+    "half": (bool, "keep large weights as float16: half the bytes on disk, the same speed"),
     "finetune_steps": (
         int,
         "answer after so many Adam steps on the request's support (default: 0)",
@@ -39,6 +40,7 @@ def main(argv):
         parsed.get("output"),
         parsed.get("checkpoint"),
         parsed.get("record"),
+        parsed.get("half", False),
         steps=parsed.get("finetune_steps", 0),
         rate=parsed.get("finetune_rate", 1e-3),
         match=parsed.get("finetune_match", "own"),
@@ -48,7 +50,7 @@ def main(argv):
     return 0
 
 
-def export(workdir, output=None, checkpoint=None, record=None, **finetune):
+def export(workdir, output=None, checkpoint=None, record=None, half=False, **finetune):
     """Exports the model of a workdir.
 
     Args:
@@ -56,6 +58,7 @@ def export(workdir, output=None, checkpoint=None, record=None, **finetune):
       output: the folder that gets `<n>/`; None is `<workdir>/export`.
       checkpoint: "best", "last" or None.
       record: path of a record, or None for the newest that fits.
+      half: keeps large weights as float16.
       **finetune: `steps`, `rate` and `match` of `protocols.finetuning`; nothing: none.
 
     Returns:
@@ -76,8 +79,9 @@ def export(workdir, output=None, checkpoint=None, record=None, **finetune):
             "image_size": config.data.image_size,
             "channels": config.data.channels,
             "ink": config.data.ink,
+            "half": half,
             "signatures": signatures.save(
-                learner, folder, config.data.ink, logits_of, workdirs.vocabulary(workdir)
+                learner, folder, config.data.ink, logits_of, workdirs.vocabulary(workdir), half
             ),
             **described,
             "trained": trained,

@@ -15,6 +15,15 @@ class DataOptions(Options):
         "omniglot, mnist, minimnist, glyphs, mini_imagenet, tiny_imagenet, lfw, ptb, or folder (your own)",
     )
     data_dir: str | None = option(None, "where the data is (default: $ONESHOT_TF_DATA, else data)")
+    read: str = option(
+        "memory",
+        "where pictures are kept: all in memory; or, of data sets of picture files, in their files, "
+        "decoded while the model trains",
+        choices=("memory", "files"),
+    )
+    skip_damaged: bool = option(
+        False, "decode every picture file once before training, and leave out what is damaged"
+    )
     split: str | None = option(
         None,
         "which classes train: omniglot has vinyals, background, flmn; mini_imagenet ravi, vinyals; "

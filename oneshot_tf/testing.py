@@ -11,13 +11,14 @@ from oneshot_tf.data.sentences import Sentences
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import figures, papers, perplexity, protocols, records, tables
 from oneshot_tf.files import read_json
-from oneshot_tf.sampling import few_shot, sequence, source
+from oneshot_tf.sampling import few_shot, pipeline, sequence, source
 
 MOST_NUMBERS = 5 * 10**7  # of all differences of features of an answer's pairs of pictures
 SETTINGS = ((5, 1), (5, 5), (20, 1), (20, 5))  # way and shot of the usual tables
 SENTENCES = ((5, 1), (5, 2), (5, 3))  # of the one with sentences, which are few: one query a word
 
 
+@pipeline.user_errors()
 def evaluate(parsed, options):
     """Runs one test and writes its record.
 
@@ -38,6 +39,10 @@ def evaluate(parsed, options):
         reads = "sentences" if learner.vocabulary else "pictures"
         raise UserError(
             f"--dataset must be one of {reads}, as trained on. Received: {dataset.name}"
+        )
+    if learner.vocabulary and parsed.get("figures"):
+        raise UserError(
+            f"--figures draws pictures, and {config.model} reads sentences; leave it out"
         )
     if learner.vocabulary and "eval_queries" not in parsed.values:
         options = dataclasses.replace(options, eval_queries=1)
@@ -76,7 +81,7 @@ def evaluate(parsed, options):
 
 def data_options(config, parsed):
     """The run's data options, with what the command line says otherwise."""
-    names = ("dataset", "data_dir", "test_rotations", "augment_test")
+    names = ("dataset", "data_dir", "read", "skip_damaged", "test_rotations", "augment_test")
     said = {name: parsed.get(name) for name in names if parsed.get(name) is not None}
     if said.get("dataset", config.data.dataset) != config.data.dataset:
         # a turned character is another one; of a turned digit nobody said so
@@ -192,7 +197,7 @@ def sequence_sampler(learner, config, population, shot, options, batch=protocols
     )
 
 
-def few_shot_sampler(population, way, shot, options, batch=protocols.BATCH, oracle=False):
+def few_shot_sampler(population, way, shot, options, batch=protocols.BATCH, told=False):
     """(first) -> few-shot episodes of the test; of an oracle, with the words behind the labels."""
     return few_shot.sampler(
         population,
@@ -202,7 +207,7 @@ def few_shot_sampler(population, way, shot, options, batch=protocols.BATCH, orac
         way=way,
         shot=shot,
         queries=options.eval_queries,
-        oracle=oracle,
+        told=told,
     )
 
 

@@ -120,3 +120,20 @@ def encode():
         return file.getvalue()
 
     return encode
+
+
+@pytest.fixture
+def picture_folder(tmp_path, encode):
+    """Makes DIR/<class>/<n>.png from {class: number of pictures}; every picture is different."""
+
+    def make(sizes, name="pictures"):
+        random = np.random.default_rng(0)
+        for label, size in sizes.items():
+            folder = tmp_path / name / label
+            folder.mkdir(parents=True)
+            for k in range(size):
+                pixels = random.integers(0, 256, (9, 11, 3), np.uint8)
+                (folder / f"{k}.png").write_bytes(encode(pixels))
+        return tmp_path / name
+
+    return make

@@ -25,6 +25,7 @@ TESTED_ELSEWHERE = {
     "models/usage_learner.py": "contracts/test_models.py",
     "evaluation/figure_curves.py": "evaluation/test_figures.py",
     "evaluation/figure_memory.py": "evaluation/test_figures.py",
+    "sampling/sampler.py": "sampling/test_pipeline.py",
     "serving/citations.py": "serving/test_card.py",
     "testing.py": "test_commands.py",
 }

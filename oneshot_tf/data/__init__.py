@@ -19,6 +19,8 @@ DATASETS = {
     "lfw": "oneshot_tf.data.lfw:load",
     "ptb": "oneshot_tf.data.ptb:load",
 }
+# those of single picture files, which need not be read at once
+PICTURE_FILES = ("folder", "mini_imagenet", "tiny_imagenet", "lfw")
 # what holds for a data set where nothing is said, whatever the model's own defaults are
 _COLOUR = {"channels": 3, "rotations": False, "test_rotations": False, "flip": True}
 DATASET_DEFAULTS = {
@@ -48,11 +50,20 @@ def load(options):
     """The `Dataset`, or `Sentences`, that `options` (a `DataOptions`) names.
 
     Raises:
-      UserError: unknown name, or the pictures are not there.
+      UserError: unknown name, or the pictures are not there, or not in files of their own.
     """
     if options.dataset not in DATASETS:
         raise UserError(
             f"--dataset must be one of {', '.join(DATASETS)}. Received: {options.dataset}"
         )
+    for flag, is_set in {
+        "--read=files": options.read == "files",
+        "--skip_damaged": options.skip_damaged,
+    }.items():
+        if is_set and options.dataset not in PICTURE_FILES:
+            raise UserError(
+                f"{flag} is for {', '.join(PICTURE_FILES)}, which are picture files. "
+                f"Received: {options.dataset}; leave it out"
+            )
     module, _, function = DATASETS[options.dataset].partition(":")
     return getattr(importlib.import_module(module), function)(data_dir(options), options)

@@ -1,10 +1,11 @@
-"""Pictures in memory, sorted by class: what every source of pictures becomes."""
+"""Pictures sorted by class, in memory or in files: what every source of pictures becomes."""
 
 import dataclasses
 import hashlib
 
 import numpy as np
 
+from oneshot_tf.data.lazy_images import LazyImages
 from oneshot_tf.errors import UserError
 
 
@@ -14,13 +15,14 @@ class Dataset:
 
     Attributes:
       name: which data set it is ("omniglot").
-      images: uint8 [n, H, W, C]; 255 is full ink on gray pictures, else plain intensity.
+      images: uint8 [n, H, W, C]; 255 is full ink on gray pictures, else plain intensity. An array,
+        or `LazyImages` where pictures stay in their files.
       offsets: int64 [classes + 1]; class c owns images[offsets[c]:offsets[c + 1]].
       class_names: one unique name a class, in the order of `offsets`.
     """
 
     name: str
-    images: np.ndarray
+    images: np.ndarray | LazyImages
     offsets: np.ndarray
     class_names: tuple[str, ...]
 
@@ -58,13 +60,12 @@ class Dataset:
                 f"Data set {self.name} lacks {len(missing)} classes of the split, first "
                 f"{missing[0]!r}; is the data complete?"
             )
-        return from_classes(
-            self.name,
-            {
-                name: self.images[self.offsets[index[name]] : self.offsets[index[name] + 1]]
-                for name in class_names
-            },
-        )
+        if not class_names:
+            raise UserError(f"Data set {self.name} has no classes; expected at least one")
+        parts = [np.arange(self.offsets[index[n]], self.offsets[index[n] + 1]) for n in class_names]
+        offsets = np.cumsum([0, *map(len, parts)]).astype(np.int64)
+        images = self.images.take(np.concatenate(parts), axis=0)
+        return Dataset(self.name, images, offsets, tuple(class_names))
 
     def with_at_least(self, count):
         """The classes of at least so many pictures.
@@ -91,17 +92,25 @@ class Dataset:
         if side == "none":
             return self
         axis = {"vertical": 1, "horizontal": 2}[side]
-        parts = np.split(self.images, self.offsets[1:-1])
-        classes = [np.concatenate([part, np.flip(part, axis)]) for part in parts]
-        return from_classes(self.name, dict(zip(self.class_names, classes, strict=True)))
+        spans = list(zip(self.offsets[:-1], self.offsets[1:], strict=True))
+        images = self.images.take(np.concatenate([[*range(*s)] * 2 for s in spans]), axis=0)
+        is_copy = np.concatenate([np.arange(2 * (end - at)) >= end - at for at, end in spans])
+        if isinstance(images, LazyImages):
+            images = images.mirrored(is_copy, axis)
+        else:
+            images[is_copy] = np.flip(images[is_copy], axis)
+        return Dataset(self.name, images, 2 * self.offsets, self.class_names)
 
     def sha256(self):
-        """Hash of names, class sizes and pixels, as hex."""
+        """Hash of names, class sizes and pixels (of what lazy ones are read from), as hex."""
         digest = hashlib.sha256()
         digest.update("\n".join(self.class_names).encode())
         digest.update(np.ascontiguousarray(self.offsets, np.int64).tobytes())
         digest.update(str(self.images.shape).encode())
-        digest.update(np.ascontiguousarray(self.images))
+        if isinstance(self.images, LazyImages):
+            self.images.fingerprint(digest)
+        else:
+            digest.update(np.ascontiguousarray(self.images))
         return digest.hexdigest()
 
 

@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from oneshot_tf.data import cache, pictures
+from oneshot_tf.data import cache, damage, image_files, pictures
 from oneshot_tf.data.dataset import from_classes
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import read_bytes
@@ -19,7 +19,7 @@ def load(data_dir, options):
 
     Args:
       data_dir: the folder. Hidden files and what file managers leave behind are passed over.
-      options: `DataOptions`; `image_size`, `channels` and `ink` count.
+      options: `DataOptions`; `image_size`, `channels`, `ink`, `read` and `skip_damaged` count.
 
     Returns:
       A `Dataset` with sorted class names and, in each class, pictures sorted by file name.
@@ -28,13 +28,26 @@ def load(data_dir, options):
       UserError: no such folder, fewer than two classes or fewer than two pictures of one, or a
         file that is no readable picture.
     """
+    data_dir = pathlib.Path(data_dir)
     classes = list_classes(data_dir)
+    if options.skip_damaged:
+        kept = damage.leave_out("folder", _named(classes, data_dir))
+        classes = {name: [data_dir / file for _, file in files] for name, files in kept.items()}
     small = [name for name, files in classes.items() if len(files) < 2]
     if len(classes) < 2 or small:
         found = f"{small[0]!r} has {len(classes[small[0]])}" if small else f"{len(classes)} classes"
         raise UserError(
             f"{data_dir} must hold at least 2 folders, one a class, of at least 2 pictures each; "
             f"{found}; add pictures or remove the class"
+        )
+    if options.read == "files":
+        size, channels = options.image_size, options.channels
+        return image_files.lazy(
+            "folder",
+            _named(classes, data_dir),
+            lambda content, where: pictures.prepare(content, where, options),
+            size,
+            channels,
         )
     settings = (options.image_size, options.channels, options.ink)
 
@@ -48,6 +61,14 @@ def load(data_dir, options):
         )
 
     return cache.cached("folder", _sha256(classes), settings, build)
+
+
+def _named(classes, data_dir):
+    """{class: [(folder, path in it)]} of {class: [path]}, as `image_files` has them."""
+    return {
+        name: [(data_dir, path.relative_to(data_dir).as_posix()) for path in files]
+        for name, files in classes.items()
+    }
 
 
 def list_classes(data_dir):

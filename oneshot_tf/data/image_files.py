@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import tqdm
 
-from oneshot_tf.data import archives, cache, pictures
+from oneshot_tf.data import archives, cache, damage, lazy_images, pictures
 from oneshot_tf.data.dataset import Dataset
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import read_bytes
@@ -174,15 +174,50 @@ def _by_store(classes):
     return stores
 
 
-def build(name, classes, options, middle=0):
-    """A `Dataset` of picture files, each squeezed to a square as the published ones are.
+def load(name, classes, options, middle=None):
+    """A `Dataset` of picture files, read as `options` say; each is squeezed to a square.
 
     Args:
       name: the data set's name.
       classes: {class: [(store, name)]}.
-      options: `DataOptions`; `image_size` and `channels` count.
+      options: `DataOptions`; `image_size`, `channels`, `read` and `skip_damaged` count.
       middle: cut larger pictures to their middle square of so many pixels first; 0 does not.
+
+    Raises:
+      UserError: damaged pictures, or an archive that cannot be read as `options` say.
     """
+    classes = sorted_classes(classes)
+    if options.skip_damaged:
+        classes = damage.leave_out(name, classes)
+    settings = (options.image_size, options.channels)
+    if options.read == "files":
+        return lazy(name, classes, lambda *file: _decode(*file, *settings, middle), *settings)
+    return cache.cached(
+        name,
+        sha256(classes),
+        settings if middle is None else (*settings, middle),
+        lambda: build(name, classes, options, middle),
+    )
+
+
+def lazy(name, classes, decode, size, channels):
+    """A `Dataset` of pictures that stay in their files.
+
+    Args:
+      name: the data set's name.
+      classes: {class: [(store, name)]}.
+      decode: see `LazyImages`.
+      size: height and width, pixels.
+      channels: 1 or 3.
+    """
+    files = [file for group in classes.values() for file in group]
+    sizes = [len(group) for group in classes.values()]
+    images = lazy_images.make(files, decode, size, channels)
+    return Dataset(name, images, np.cumsum([0, *sizes]).astype(np.int64), tuple(classes))
+
+
+def build(name, classes, options, middle=None):
+    """A `Dataset` of picture files in memory; arguments as of `load`."""
     sizes = [len(files) for files in classes.values()]
     size, channels = options.image_size, options.channels
     images = np.empty((sum(sizes), size, size, channels), np.uint8)
@@ -191,7 +226,11 @@ def build(name, classes, options, middle=0):
         for store, files in _by_store(classes).items():
             wanted = [file for _, _, file in files]
             for (_, row, file), content in zip(files, contents(store, wanted), strict=True):
-                image = pictures.centre(pictures.decode(content, f"{store}: {file}"), middle)
-                images[row] = pictures.to_array(image, size, channels)
+                images[row] = _decode(content, f"{store}: {file}", size, channels, middle)
                 bar.update()
     return Dataset(name, images, np.cumsum([0, *sizes]).astype(np.int64), tuple(classes))
+
+
+def _decode(content, where, size, channels, middle):
+    image = pictures.centre(pictures.decode(content, where), middle)
+    return pictures.to_array(image, size, channels)

@@ -9,7 +9,7 @@ import pathlib
 import random
 import re
 
-from oneshot_tf.data import cache, image_files, splits
+from oneshot_tf.data import image_files, splits
 from oneshot_tf.errors import UserError
 
 NAME = "lfw"
@@ -26,20 +26,14 @@ def load(data_dir, options):
 
     Args:
       data_dir: the folder with an archive, or with what it extracts to.
-      options: `DataOptions`; `image_size`, `channels`, `centre_crop`, `min_images` and
-        `mirrored_copies` count.
+      options: `DataOptions`; `image_size`, `channels`, `centre_crop`, `min_images`,
+        `mirrored_copies`, `read` and `skip_damaged` count.
 
     Raises:
       UserError: no pictures there, damaged ones, or nobody with as many.
     """
-    classes = image_files.sorted_classes(_find(pathlib.Path(data_dir)))
-    settings = (options.image_size, options.channels, options.centre_crop)
-    everybody = cache.cached(
-        NAME,
-        image_files.sha256(classes),
-        settings,
-        lambda: image_files.build(NAME, classes, options, options.centre_crop),
-    )
+    people = _find(pathlib.Path(data_dir))
+    everybody = image_files.load(NAME, people, options, options.centre_crop)
     dataset = everybody.with_at_least(options.min_images)
     return dataset.with_mirrored_copies(options.mirrored_copies)
 

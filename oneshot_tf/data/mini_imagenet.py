@@ -32,7 +32,7 @@ def load(data_dir, options):
 
     Args:
       data_dir: the folder with the pictures, in one of the layouts above.
-      options: `DataOptions`; `image_size` and `channels` count.
+      options: `DataOptions`; `image_size`, `channels`, `read` and `skip_damaged` count.
 
     Raises:
       UserError: the pictures are not there, damaged, fewer than the CSV files name, or of more
@@ -40,16 +40,17 @@ def load(data_dir, options):
     """
     data_dir = pathlib.Path(data_dir)
     folders = [path for path in (data_dir / NAME, data_dir) if path.is_dir()]
-    settings = (options.image_size, options.channels)
     classes = _listed(folders) or _folders(folders)
     if classes:
         _check_count(classes, data_dir)
-        classes = image_files.sorted_classes(classes)
-        key = image_files.sha256(classes)
-        return cache.cached(NAME, key, settings, lambda: image_files.build(NAME, classes, options))
+        return image_files.load(NAME, classes, options)
     files = _pickles(folders)
+    if files and options.read == "files":
+        raise UserError(
+            f"--read=files is for picture files. Received: {files[0].parent} with pickles; leave it out"
+        )
     if files:
-        key = cache.file_sha256(files)
+        key, settings = cache.file_sha256(files), (options.image_size, options.channels)
         return cache.cached(NAME, key, settings, lambda: _from_pickles(files, options))
     raise UserError(
         f"The pictures of miniImageNet are not in {data_dir} and cannot be downloaded; put there, or "

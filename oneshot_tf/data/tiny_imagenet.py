@@ -9,7 +9,7 @@ Read from the official `tiny-imagenet-200.zip` (its training pictures, 500 a cla
 import pathlib
 import re
 
-from oneshot_tf.data import cache, image_files
+from oneshot_tf.data import image_files
 from oneshot_tf.errors import UserError
 
 _OFFICIAL = re.compile(r"(?:^|/)train/(n\d{8})/images/[^/]+$")
@@ -21,19 +21,12 @@ def load(data_dir, options):
 
     Args:
       data_dir: the folder with one of the archives, or with what it extracts to.
-      options: `DataOptions`; `image_size` and `channels` count.
+      options: `DataOptions`; `image_size`, `channels`, `read` and `skip_damaged` count.
 
     Raises:
       UserError: the pictures are not there, or damaged, or fewer than the CSV files name.
     """
-    classes = image_files.sorted_classes(_find(pathlib.Path(data_dir)))
-    settings = (options.image_size, options.channels)
-    return cache.cached(
-        "tiny_imagenet",
-        image_files.sha256(classes),
-        settings,
-        lambda: image_files.build("tiny_imagenet", classes, options),
-    )
+    return image_files.load("tiny_imagenet", _find(pathlib.Path(data_dir)), options)
 
 
 def _find(data_dir):

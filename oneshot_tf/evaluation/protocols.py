@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from oneshot_tf.errors import UserError
 from oneshot_tf.ops import losses
+from oneshot_tf.sampling import pipeline
 
 BATCH = 20  # episodes answered at once
 MOST_PICTURES = 2000  # answered at once, in batches of fewer episodes where they are large
@@ -26,12 +27,12 @@ def sequence(learner, sample, episodes, presentations):
     """
 
     @tf.function
-    def answer(first):
-        episode = sample(first)
+    def answer(first, *read):
+        episode = sample.finish(*read) if read else sample(first)
         correct = learner.predict_labels(learner(episode)) == episode.labels
         return losses.accuracy_by_presentation(correct, episode.presentations, presentations)
 
-    right, shown = _collect(answer, episodes)
+    right, shown = _collect(answer, sample, episodes)
     return {
         str(p + 1): summary(right[shown[:, p] > 0, p] / shown[shown[:, p] > 0, p])
         for p in range(presentations)
@@ -51,14 +52,14 @@ def few_shot(learner, sample, episodes, batch=BATCH, logits_of=None):
     logits_of = logits_of or learner
 
     @tf.function
-    def answer(first):
-        episode = sample(first)
+    def answer(first, *read):
+        episode = sample.finish(*read) if read else sample(first)
         correct = learner.predict_labels(logits_of(episode)) == episode.query_labels
         there = tf.cast(episode.query_labels >= 0, tf.float32)
         right = tf.reduce_sum(tf.cast(correct, tf.float32) * there, axis=1)
         return right, tf.reduce_sum(there, axis=1)
 
-    right, shown = _collect(answer, episodes, batch)
+    right, shown = _collect(answer, sample, episodes, batch)
     return summary(right / shown)
 
 
@@ -95,8 +96,13 @@ def fitting_batch(pictures):
     return max(1, min(BATCH, MOST_PICTURES // pictures))
 
 
-def _collect(answer, episodes, batch=BATCH):
-    parts = [answer(tf.constant(b * batch, tf.int64)) for b in range(math.ceil(episodes / batch))]
+def _collect(answer, sample, episodes, batch=BATCH):
+    firsts = [tf.constant(b * batch, tf.int64) for b in range(math.ceil(episodes / batch))]
+    if pipeline.reads_files(sample):
+        read = pipeline.batches(sample, batch, tf.distribute.get_strategy(), 0)
+        parts = [answer(first, *now) for first, now in zip(firsts, read, strict=False)]
+    else:
+        parts = [answer(first) for first in firsts]
     return (np.concatenate([part[i].numpy() for part in parts])[:episodes] for i in (0, 1))
 
 

@@ -39,6 +39,7 @@ class Classifier(FewShotLearner):
 
     Options = ClassifierOptions
     episode = "labelled"
+    reads = ("pictures", "sentences")
     finetune_matches = ("own", "softmax")
     defaults = {**FewShotLearner.defaults, "batch_size": 128}
 

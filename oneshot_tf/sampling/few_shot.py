@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from oneshot_tf.episodes import ClozeEpisode, FewShotEpisode
 from oneshot_tf.sampling import choice, sentences, source
+from oneshot_tf.sampling.sampler import Drawn, Sampler
 
 
 def sampler(
@@ -17,9 +18,9 @@ def sampler(
     queries,
     way_from=None,
     shot_from=None,
-    oracle=False,
+    told=False,
 ):
-    """A function that draws batches of `FewShotEpisode`.
+    """A `Sampler` of batches of `FewShotEpisode`.
 
     The support is in random order; queries stand class by class. Support and queries of an episode
     share no drawing.
@@ -34,8 +35,7 @@ def sampler(
       queries: query pictures per class.
       way_from: draws the way of each batch from way_from .. way; None is always `way`.
       shot_from: likewise of `shot`.
-      oracle: gives the queries of the same episodes with the words behind the labels instead, as
-        `ClozeEpisode`.
+      told: gives `ClozeEpisode`, the queries of the same episodes with the words behind the labels.
 
     Returns:
       sample(first) -> FewShotEpisode, for episodes first .. first + batch - 1. All episodes of a
@@ -47,12 +47,11 @@ def sampler(
     people = population.people
     choice.check(population.dataset, people, way, shot + queries)
     drawn = way_from not in (None, way) or shot_from not in (None, shot)
-    widths = [choice.choose_width(people, way, way), way * shot]
     numbers = source.noise_width(population)  # a picture
-    widths.append(numbers * way * (shot + queries))
-    widths.append(2 if drawn else 0)
+    widths = [choice.choose_width(people, way, way), way * shot]
+    widths += [numbers * way * (shot + queries), 2 if drawn else 0]
 
-    def sample(first):
+    def draw(first):
         noise = choice.uniform_rows(seed, stream, first, batch, sum(widths))
         choosing, order_noise, variation, sizes = tf.split(noise, widths, axis=1)
         if drawn:
@@ -61,42 +60,34 @@ def sampler(
         else:
             now_way, now_shot = way, shot
         chosen = choice.choose(choosing, people, now_way, now_shot + queries, way, way)
-        order = tf.argsort(order_noise[:, : now_way * now_shot], axis=1)
-        pictures = now_way * (now_shot + queries)
-        variation = tf.reshape(variation, [batch, -1, numbers])[:, :pictures] if numbers else None
-        episode = shown(population, chosen, order, variation, now_way, now_shot, queries)
-        if not oracle:
-            return episode
-        words = sentences.told(population, chosen.drawings, chosen.labels)
-        return ClozeEpisode(episode.query, episode.query_labels, words)
+        drawings, turns, labels = parts(chosen, order_noise, now_way, now_shot, queries)
+        variation = tf.reshape(variation, [batch, way * (shot + queries), numbers])
+        variation = variation[:, : now_way * (now_shot + queries)]
+        words = [sentences.told(population, chosen.drawings, chosen.labels)] if told else []
+        return Drawn(tf.concat(drawings, 1), tf.concat(turns, 1), variation, (*labels, *words))
 
-    return sample
+    return Sampler(population, draw, arrange_told if told else arrange)
 
 
-def shown(population, chosen, order, variation, way, shot, queries):
-    """The `FewShotEpisode` of a choice.
-
-    Args:
-      population: `source.Source`.
-      chosen: `choice.Choice`, of shot + queries drawings a class.
-      order: int32 [B, way * shot], of the support.
-      variation: as in `source.pictures`.
-      way: an int or a scalar tensor.
-      shot: likewise.
-      queries: query pictures per class.
-    """
+def parts(chosen, order_noise, way, shot, queries):
+    """Drawings, turns and labels of a `choice.Choice`, each as `separate` gives it."""
+    order = tf.argsort(order_noise[:, : way * shot], axis=1)
     every = [1, 1, shot + queries]
-    drawings, turns, labels = (
-        separate(values, order, shot)
-        for values in (
-            chosen.drawings,
-            tf.tile(chosen.turns[..., None], every),
-            tf.tile(chosen.labels[..., None], every),
-        )
-    )
-    images = source.pictures(population, tf.concat(drawings, 1), tf.concat(turns, 1), variation)
-    support, query = tf.split(images, [way * shot, way * queries], axis=1)
+    turns, labels = (tf.tile(of[..., None], every) for of in (chosen.turns, chosen.labels))
+    return [separate(values, order, shot) for values in (chosen.drawings, turns, labels)]
+
+
+def arrange(images, labels):
+    """The `FewShotEpisode` of pictures [B, S + Q, ...] and labels ([B, S], [B, Q])."""
+    sizes = [of.shape[1] or tf.shape(of)[1] for of in labels]
+    support, query = tf.split(images, sizes, axis=1)
     return FewShotEpisode(support, labels[0], query, labels[1])
+
+
+def arrange_told(images, labels):
+    """The `ClozeEpisode` of sentences [B, S + Q, L] and labels ([B, S], [B, Q], words [B, way])."""
+    episode = arrange(images, labels[:2])
+    return ClozeEpisode(episode.query, episode.query_labels, labels[2])
 
 
 def separate(values, order, shot):

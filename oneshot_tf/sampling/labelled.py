@@ -4,10 +4,11 @@ import tensorflow as tf
 
 from oneshot_tf.episodes import LabelledPictures
 from oneshot_tf.sampling import choice, source
+from oneshot_tf.sampling.sampler import Drawn, Sampler
 
 
 def sampler(population, *, seed, stream, batch):
-    """A function that draws batches of `LabelledPictures`: a class, then one of its drawings.
+    """A `Sampler` of batches of `LabelledPictures`: a class, then one of its drawings.
 
     Args:
       population: `source.Source`.
@@ -23,18 +24,21 @@ def sampler(population, *, seed, stream, batch):
     base_classes = people.offsets.shape[0] - 1
     numbers = source.noise_width(population)  # a picture
 
-    def sample(first):
+    def draw(first):
         noise = choice.uniform_rows(seed, stream, first, batch, 2 + numbers)
         labels = below(noise[:, 0], people.num_classes)
         owner = labels % base_classes
         start = tf.gather(people.offsets, owner)
         drawings = start + below(noise[:, 1], tf.gather(people.offsets, owner + 1) - start)
-        variation = noise[:, None, 2:] if numbers else None
         turns = labels // base_classes
-        images = source.pictures(population, drawings[:, None], turns[:, None], variation)
-        return LabelledPictures(images[:, 0], labels)
+        return Drawn(drawings[:, None], turns[:, None], noise[:, None, 2:], (labels,))
 
-    return sample
+    return Sampler(population, draw, arrange)
+
+
+def arrange(images, labels):
+    """The `LabelledPictures` of pictures [B, 1, ...] and labels ([B],)."""
+    return LabelledPictures(images[:, 0], *labels)
 
 
 def below(noise, limit):

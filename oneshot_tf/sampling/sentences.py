@@ -24,6 +24,7 @@ class SentenceSource(typing.NamedTuple):
     dataset: typing.Any
 
     varied = False
+    in_files = False
 
 
 def make(dataset):

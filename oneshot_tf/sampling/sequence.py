@@ -4,10 +4,11 @@ import tensorflow as tf
 
 from oneshot_tf.episodes import SequenceEpisode
 from oneshot_tf.sampling import choice, source
+from oneshot_tf.sampling.sampler import Drawn, Sampler
 
 
 def sampler(population, *, seed, stream, batch, way, per_class, num_labels=None, counts="equal"):
-    """A function that draws batches of `SequenceEpisode`, T = way * per_class steps each.
+    """A `Sampler` of batches of `SequenceEpisode`, T = way * per_class steps each.
 
     Args:
       population: `source.Source`.
@@ -36,7 +37,7 @@ def sampler(population, *, seed, stream, batch, way, per_class, num_labels=None,
     numbers = source.noise_width(population)  # a picture
     widths.append(numbers * steps)
 
-    def sample(first):
+    def draw(first):
         noise = choice.uniform_rows(seed, stream, first, batch, sum(widths))
         choosing, order_noise, variation = tf.split(noise, widths, axis=1)
         chosen = choice.choose(choosing, people, way, pool, num_labels)
@@ -45,11 +46,15 @@ def sampler(population, *, seed, stream, batch, way, per_class, num_labels=None,
         of_class = order // pool
         turns = tf.gather(chosen.turns, of_class, batch_dims=1)
         labels = tf.gather(chosen.labels, of_class, batch_dims=1)
-        variation = tf.reshape(variation, [batch, steps, numbers]) if numbers else None
-        inputs = source.pictures(population, drawings, turns, variation)
-        return SequenceEpisode(inputs, labels, count_presentations(labels))
+        variation = tf.reshape(variation, [batch, steps, numbers])
+        return Drawn(drawings, turns, variation, (labels,))
 
-    return sample
+    return Sampler(population, draw, arrange)
+
+
+def arrange(images, labels):
+    """The `SequenceEpisode` of pictures [B, T, ...] and labels ([B, T],)."""
+    return SequenceEpisode(images, *labels, count_presentations(*labels))
 
 
 def count_presentations(labels):

@@ -1,7 +1,8 @@
-"""A part of a data set on the device, from which episodes are drawn."""
+"""A part of a data set, on the device or in files, from which episodes are drawn."""
 
 import typing
 
+import numpy as np
 import tensorflow as tf
 
 from oneshot_tf.data.sentences import Sentences
@@ -12,10 +13,11 @@ OMNIGLOT_SIZE = 105  # pixels; shifts are given in these whatever size pictures 
 
 
 class Source(typing.NamedTuple):
-    """Pictures on the device, what may be drawn from them, and how they are varied.
+    """Pictures, what may be drawn from them, and how they are varied.
 
     Attributes:
-      images: uint8 [n, S, S, C].
+      images: uint8 [n, S, S, C] on the device, or `data.lazy_images.LazyImages` where they stay in
+        their files.
       people: `choice.Population`.
       image_size: height and width of the pictures an episode holds.
       max_rotation: degrees either way; with `max_shift` 0, pictures stay as they are.
@@ -31,7 +33,7 @@ class Source(typing.NamedTuple):
         `embedded`; None for pictures.
     """
 
-    images: tf.Tensor
+    images: typing.Any
     people: choice.Population
     image_size: int
     max_rotation: float
@@ -48,6 +50,10 @@ class Source(typing.NamedTuple):
     @property
     def varied(self):
         return varies(self)
+
+    @property
+    def in_files(self):
+        return self.features is None and not tf.is_tensor(self.images)
 
 
 def varies(options):
@@ -80,8 +86,9 @@ def make(dataset, options, *, rotations, vary, train=False):
             f"Received: {options.random_crop}"
         )
     shift = options.max_shift * dataset.images.shape[1] / OMNIGLOT_SIZE
+    images = dataset.images
     return Source(
-        images=tf.constant(dataset.images),
+        images=tf.constant(images) if isinstance(images, np.ndarray) else images,
         people=choice.population(dataset, rotations),
         image_size=options.image_size,
         max_rotation=options.max_rotation if vary else 0.0,
@@ -141,14 +148,15 @@ def noise_width(source):
     return sum(noise_widths(source))
 
 
-def pictures(source, drawings, turns, noise):
+def pictures(source, drawings, turns, noise, stored=None):
     """The drawings, varied and resized as the source says.
 
     Args:
       source: `Source`.
       drawings: int32 [B, K].
       turns: int32 [B, K].
-      noise: float32 [B, K, noise_width(source)], uniform; None where that is 0.
+      noise: float32 [B, K, noise_width(source)], uniform.
+      stored: uint8 [B * K, S, S, C], the drawings' pictures where they have been read already.
 
     Returns:
       float32 [B, K, H, W, C]; [B, K, D] of a source of embeddings.
@@ -157,7 +165,9 @@ def pictures(source, drawings, turns, noise):
         return sentences.shown(source, drawings)
     if source.features is not None:
         return tf.gather(source.features, drawings + source.images.shape[0] * turns)
-    images = pixels.gather(source.images, drawings, turns if source.people.turns > 1 else None)
+    images = pixels.gather(
+        source.images, drawings, turns if source.people.turns > 1 else None, stored
+    )
     widths = noise_widths(source)
     if not sum(widths):
         return images

@@ -8,7 +8,7 @@ what was expected: behind a server there is no Python of ours to do it.
 import tensorflow as tf
 
 from oneshot_tf.episodes import ClozeEpisode, FewShotEpisode, SequenceEpisode
-from oneshot_tf.serving import decoding, text
+from oneshot_tf.serving import decoding, half, text
 from oneshot_tf.serving.decoding import require
 
 _MOST_CLASSES = 4096  # where a model has no limit of its own, so that no label asks for gigabytes
@@ -24,14 +24,15 @@ class Signatures(tf.Module):
       ink: `DataOptions.ink` of its training, for pictures that come as files.
       logits_of: (episode) -> logits, where that is not the learner's plain answer.
       vocabulary: the word of every token, of a learner that reads sentences.
+      in_half: keeps large weights as float16; the learner cannot be trained from then on.
 
     Attributes:
       functions: {signature name: tf.function}: what this learner can answer.
     """
 
-    def __init__(self, learner, ink="auto", logits_of=None, vocabulary=None):
+    def __init__(self, learner, ink="auto", logits_of=None, vocabulary=None, in_half=False):
         super().__init__(name="learner")
-        self.learned = list(learner.variables)
+        self.learned = half.put_into(learner) if in_half else list(learner.variables)
         self.functions = {}
         if learner.vocabulary:
             self.tokens = text.Tokens(vocabulary)
@@ -50,7 +51,7 @@ class Signatures(tf.Module):
             self.functions["reconstruct"] = _of_pictures(learner, learner.reconstruct, "images")
 
 
-def save(learner, path, ink="auto", logits_of=None, vocabulary=None):
+def save(learner, path, ink="auto", logits_of=None, vocabulary=None, in_half=False):
     """Writes a learner as a SavedModel.
 
     Args:
@@ -59,11 +60,12 @@ def save(learner, path, ink="auto", logits_of=None, vocabulary=None):
       ink: `DataOptions.ink` of its training.
       logits_of: (episode) -> logits, where that is not the learner's plain answer.
       vocabulary: the word of every token, of a learner that reads sentences.
+      in_half: see `Signatures`.
 
     Returns:
       The names of its signatures; the first is `serving_default` too.
     """
-    module = Signatures(learner, ink, logits_of, vocabulary)
+    module = Signatures(learner, ink, logits_of, vocabulary, in_half)
     signatures = {name: f.get_concrete_function() for name, f in module.functions.items()}
     names = list(signatures)
     signatures["serving_default"] = signatures[names[0]]

@@ -8,6 +8,7 @@ import typing
 import tensorflow as tf
 
 from oneshot_tf.errors import UserError
+from oneshot_tf.sampling import pipeline
 from oneshot_tf.training import optimizers
 from oneshot_tf.training.checkpoints import Checkpoints
 from oneshot_tf.training.logging import Log
@@ -59,8 +60,8 @@ def make_train_steps(learner, optimizer, sample, options, strategy, carried=()):
     update = _make_update(learner, optimizer, sample, options, replicas)
     presentations = options.shot if learner.episode == "sequence" else 1
 
-    @tf.function(input_signature=[tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.int64)])
-    def train_steps(start, num):
+    @tf.function
+    def train_steps(start, num, feed=None):
         loss, norm = tf.constant(0.0), tf.constant(0.0)
         right = shown = tf.zeros([presentations])
         first_bad = tf.constant(-1, tf.int64)
@@ -70,7 +71,8 @@ def make_train_steps(learner, optimizer, sample, options, strategy, carried=()):
             with tf.name_scope(""):
                 # `start + i`, not a variable: the sampling of the next update can begin while
                 # this one is trained
-                now, state = strategy.run(update, args=(start + i, state))
+                read = () if feed is None else feed.get_next()
+                now, state = strategy.run(update, args=(start + i, state, *read))
                 now = [strategy.reduce(tf.distribute.ReduceOp.SUM, x, None) for x in now]
                 loss, norm = loss + now[0] / replicas, norm + now[1] / replicas
                 right, shown = right + now[2], shown + now[3]
@@ -88,7 +90,10 @@ def make_train_steps(learner, optimizer, sample, options, strategy, carried=()):
             "bad": bad,
         }
 
-    return train_steps
+    if not pipeline.reads_files(sample):
+        return train_steps
+    files = pipeline.Feed(sample, options.batch_size // replicas, strategy)
+    return lambda start, num: train_steps(start, num, files.take(int(start), int(num)))
 
 
 def _make_update(learner, optimizer, sample, options, replicas):
@@ -96,10 +101,10 @@ def _make_update(learner, optimizer, sample, options, replicas):
     weights = learner.trainable_variables
     share = options.batch_size // replicas
 
-    def update(number, state):
+    def update(number, state, *read):
         context = tf.distribute.get_replica_context()
         replica = tf.cast(context.replica_id_in_sync_group, tf.int64)
-        episode = sample((number * replicas + replica) * share)
+        episode = sample.finish(*read) if read else sample((number * replicas + replica) * share)
         with tf.GradientTape() as tape:
             loss, metrics, *after = learner.train_loss(episode, *([state] if state else []))
         gradients = tape.gradient(loss, weights)

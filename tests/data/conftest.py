@@ -3,7 +3,6 @@
 import os
 import pathlib
 
-import numpy as np
 import pytest
 
 from oneshot_tf.data import glyphs, omniglot
@@ -50,20 +49,3 @@ def all_glyphs(session_cache):
 def all_omniglot(session_cache, real_data):
     """All of the real Omniglot at 20 x 20, read once."""
     return _with_cache(session_cache, lambda: omniglot.load(real_data, DataOptions(image_size=20)))
-
-
-@pytest.fixture
-def picture_folder(tmp_path, encode):
-    """Makes DIR/<class>/<n>.png from {class: number of pictures}; every picture is different."""
-
-    def make(sizes, name="pictures"):
-        random = np.random.default_rng(0)
-        for label, size in sizes.items():
-            folder = tmp_path / name / label
-            folder.mkdir(parents=True)
-            for k in range(size):
-                pixels = random.integers(0, 256, (9, 11, 3), np.uint8)
-                (folder / f"{k}.png").write_bytes(encode(pixels))
-        return tmp_path / name
-
-    return make

@@ -87,3 +87,11 @@ def test_dropout_is_of_training_alone():
     layer = make("words", dropout=0.5)
     np.testing.assert_array_equal(layer(TOKENS), layer(TOKENS))
     assert np.abs(layer(TOKENS, training=True) - layer(TOKENS)).max() > 1e-3
+
+
+def test_dropout_is_a_function_of_the_batch():
+    layer = make("words", dropout=0.5)
+    first = layer(TOKENS, training=True)
+    layer(TOKENS[::-1], training=True)
+    np.testing.assert_array_equal(layer(TOKENS, training=True), first)
+    assert np.abs(layer(TOKENS[::-1], training=True)[::-1] - first).max() > 1e-3

@@ -7,7 +7,7 @@ import tensorflow as tf
 from oneshot_tf.data.sentences import BLANK, BLANK_WORD, PADDING, Sentences, encode
 from oneshot_tf.errors import UserError
 from oneshot_tf.run_config import DataOptions
-from oneshot_tf.sampling import few_shot, source
+from oneshot_tf.sampling import few_shot, labelled, pipeline, source
 
 BATCH = 8
 
@@ -119,7 +119,7 @@ def test_what_cannot_be_filled_is_refused(population):
 
 
 def test_an_oracle_is_told_the_words_of_the_same_episodes(dataset, population):
-    plain, told = draw(population), draw(population, oracle=True)
+    plain, told = draw(population), draw(population, told=True)
     np.testing.assert_array_equal(told.query, plain.query)
     np.testing.assert_array_equal(told.query_labels, plain.query_labels)
     for b in range(BATCH):
@@ -134,3 +134,18 @@ def test_an_oracle_is_told_the_words_of_the_same_episodes(dataset, population):
 
 def test_others_are_told_no_word(population):
     assert type(draw(population))._fields == ("support", "support_labels", "query", "query_labels")
+
+
+def test_sentences_are_in_memory(population):
+    sample = few_shot.sampler(population, seed=0, stream="train", batch=1, way=5, shot=1, queries=1)
+    assert not pipeline.reads_files(sample)
+
+
+def test_labelled_sentences(population, dataset):
+    """What a classifier of all training words is trained on: the blanked word is the label."""
+    sample = labelled.sampler(population, seed=0, stream="train", batch=64)
+    sentences, labels = (part.numpy() for part in sample(tf.constant(0, tf.int64)))
+    assert sentences.shape == (64, dataset.tokens.shape[1]) and len(set(labels)) > 10
+    for sentence, label in zip(sentences, labels, strict=True):
+        word = dataset.words[label]
+        assert any(found == word for _, found in originals(dataset, sentence, [word]))

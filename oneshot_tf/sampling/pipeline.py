@@ -1,0 +1,86 @@
+"""Episodes whose pictures are in files, read ahead by tf.data while the model trains."""
+
+import contextlib
+import os
+import re
+
+import tensorflow as tf
+
+from oneshot_tf.errors import UserError
+from oneshot_tf.sampling.sampler import Sampler
+
+PARALLEL = max(2, os.cpu_count() or 1)  # batches that are decoded side by side, each by one thread
+AHEAD = 2  # batches that wait for the model besides
+
+
+def reads_files(sample):
+    """Whether what draws episodes reads files for them."""
+    return isinstance(sample, Sampler) and sample.population.in_files
+
+
+class Feed:
+    """What the updates of a run are made of, from any update on.
+
+    Episodes are functions of their number: going on from update n needs no state but n.
+    """
+
+    def __init__(self, sample, share, strategy):
+        """
+        Args:
+          sample: `Sampler` of `share` episodes.
+          share: episodes of a replica's part of a batch.
+          strategy: a `tf.distribute.Strategy`.
+        """
+        self._make = lambda start: iter(batches(sample, share, strategy, start))
+        self._iterator, self._next = None, None
+
+    def take(self, start, num):
+        """An iterator whose next `num` elements are the updates start .. start + num - 1."""
+        if start != self._next:
+            self._iterator = self._make(start)
+        self._next = start + num
+        return self._iterator
+
+
+def batches(sample, share, strategy, start):
+    """A data set without end of `Sampler.read`, an element a replica's part of an update.
+
+    Args:
+      sample: `Sampler` of `share` episodes.
+      share: episodes of a replica's part of a batch.
+      strategy: a `tf.distribute.Strategy`; its workers make the parts of their own replicas.
+      start: the first update.
+    """
+
+    def of_worker(context):
+        replicas = context.num_replicas_in_sync
+        local = replicas // context.num_input_pipelines
+        before = context.input_pipeline_id * local
+
+        def part(k):
+            return ((start + k // local) * replicas + before + k % local) * share
+
+        # set, not left to AUTOTUNE, so that memory does not depend on how long a run is
+        return (
+            tf.data.Dataset.counter()
+            .map(lambda k: sample.read(part(k)), num_parallel_calls=PARALLEL, deterministic=True)
+            .prefetch(AHEAD)
+        )
+
+    return strategy.distribute_datasets_from_function(of_worker)
+
+
+@contextlib.contextmanager
+def user_errors():
+    """A user's mistake that came up inside the graph is a `UserError` again.
+
+    Raises:
+      UserError: a picture file cannot be read; it is named.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        found = re.search(r"UserError: (.*)", error.message)
+        if not found:
+            raise
+        raise UserError(found[1]) from None
