@@ -39,6 +39,8 @@ ROWS = {
     "mmnet_omniglot": _few_shot(99.28, 99.77, 97.16, 98.93),
     "mmnet_mini_imagenet": _few_shot(53.37, 66.97),
     "mmnet_uniform_mini_imagenet": _few_shot(52.74, 65.82),
+    # [MN], section 4.1.3
+    "matching_ptb": {"5w1s": 32.4, "5w2s": 36.1, "5w3s": 38.2},
     "classifier_omniglot@mnist": {"10w1s": 63.0},
     "siamese_omniglot@mnist": {"10w1s": 70.0},
     "matching_omniglot@mnist": {"10w1s": 72.0},

@@ -139,12 +139,16 @@ def sequence_table(groups):
     return markdown([*HEAD, *PRESENTATIONS], rows(chosen, PRESENTATIONS))
 
 
-def few_shot_table(groups, shot_by_shot=False):
-    """Accuracy on queries by way and shot, or None where no record is of that kind.
+def few_shot_tables(groups, shot_by_shot=False):
+    """Accuracy on queries by way and shot: one table, or several of unlike columns.
 
     Args:
       groups: of `group`.
-      shot_by_shot: only tests of three and more shots; otherwise only the others.
+      shot_by_shot: only tests of three and more shots, a table for those of the same ways and shots;
+        otherwise only the others, in one table.
+
+    Returns:
+      A list of tables, empty where no record is of that kind.
     """
     chosen = [
         g
@@ -152,11 +156,17 @@ def few_shot_table(groups, shot_by_shot=False):
         if g[0]["protocol"]["kind"] == "few_shot"
         and (len(g[0]["protocol"].get("shot", ())) >= MANY_SHOTS) == shot_by_shot
     ]
-    if not chosen:
-        return None
-    keys = sorted({k for g in chosen for r in g for k in r["accuracy"]}, key=_way_and_shot)
+    alike = {}
+    for g in chosen:
+        columns = tuple(sorted(g[0]["accuracy"])) if shot_by_shot else ()
+        alike.setdefault(columns, []).append(g)
+    return [_few_shot_table(members) for members in alike.values()]
+
+
+def _few_shot_table(groups):
+    keys = sorted({k for g in groups for r in g for k in r["accuracy"]}, key=_way_and_shot)
     words = ["{}-way {}-shot".format(*_way_and_shot(key)) for key in keys]
-    return markdown([*HEAD, *words], rows(chosen, keys))
+    return markdown([*HEAD, *words], rows(groups, keys))
 
 
 def _way_and_shot(key):
@@ -172,14 +182,14 @@ def text(records):
         "Accuracy in %: mean ± standard deviation over training seeds; "
         "episodes: those that the tested checkpoint was trained on."
     ]
-    sequence, few_shot = sequence_table(groups), few_shot_table(groups)
-    by_shot = few_shot_table(groups, shot_by_shot=True)
+    sequence, few_shot = sequence_table(groups), few_shot_tables(groups)
+    by_shot = few_shot_tables(groups, shot_by_shot=True)
     if sequence:
         parts += ["Sequences, by how often the class has been shown:", sequence]
     if few_shot:
-        parts += ["Queries after a support set:", few_shot]
+        parts += ["Queries after a support set:", *few_shot]
     if by_shot:
-        parts += ["Queries after a support set, shot by shot:", by_shot]
+        parts += ["Queries after a support set, shot by shot:", *by_shot]
     if len(parts) == 1:
         parts = ["No records yet: `python eval.py --workdir=... --results=results` writes them."]
     return "\n\n".join(parts) + "\n"

@@ -83,7 +83,8 @@ def test_validation_classes_are_in_no_table():
 def test_few_shot_columns_are_in_order_of_way_and_shot():
     accuracy = {"20w1s": 80.0, "5w5s": 98.0, "5w1s": 95.0}
     made = [record(kind="few_shot", accuracy=accuracy, paper={"5w1s": 98.1})]
-    lines = tables.few_shot_table(tables.group(made)).splitlines()
+    (table,) = tables.few_shot_tables(tables.group(made))
+    lines = table.splitlines()
     assert cells(lines[0])[4:] == ["5-way 1-shot", "5-way 5-shot", "20-way 1-shot"]
     assert cells(lines[2])[4:] == ["95.0", "98.0", "80.0"]
     assert cells(lines[3])[4:] == ["*98.1*", "", ""]
@@ -149,8 +150,13 @@ def test_many_shots_stand_in_a_table_of_their_own():
     usual = record("a", kind="few_shot", accuracy={"5w1s": 90.0, "5w5s": 95.0}, shot=[1, 5])
     every = {f"20w{s}s": 80.0 + s for s in range(1, 6)}
     by_shot = record("b", kind="few_shot", accuracy=every, shot=[1, 2, 3, 4, 5])
-    groups = tables.group([usual, by_shot])
-    first, second = tables.few_shot_table(groups), tables.few_shot_table(groups, shot_by_shot=True)
+    of_words = record(
+        "c", kind="few_shot", accuracy={f"5w{s}s": 30.0 + s for s in (1, 2, 3)}, shot=[1, 2, 3]
+    )
+    groups = tables.group([usual, by_shot, of_words])
+    (first,) = tables.few_shot_tables(groups)
+    second, third = tables.few_shot_tables(groups, shot_by_shot=True)
+    assert "`c`" in third and "5-way 3-shot" in third and "`c`" not in second
     assert "`a`" in first and "`b`" not in first and "20-way" not in first
     assert "`b`" in second and "`a`" not in second
     assert cells(second.splitlines()[2])[4:] == ["81.0", "82.0", "83.0", "84.0", "85.0"]
