@@ -97,7 +97,8 @@ def _runner(learner, sample, options, strategy, workdir):
     with strategy.scope():
         optimizer = optimizers.make(options)
         optimizer.build(learner.trainable_variables)
-    train_steps = loop.make_train_steps(learner, optimizer, sample, options, strategy)
+    carried = loop.make_carried(learner, options)
+    train_steps = loop.make_train_steps(learner, optimizer, sample, options, strategy, carried)
     log = None if workdir is None else Log(workdir, options.episodes, 0, quiet=True)
 
     def run(num):
@@ -106,7 +107,7 @@ def _runner(learner, sample, options, strategy, workdir):
         float(result["loss"])  # waits for the device
         if log is not None:
             loop.check_finite(result, learner, options)
-            log.record("train", num, *loop.scalars(result, optimizer, 0.0))
+            log.record("train", num, *loop.scalars(learner, optimizer, result, 0.0))
         return num * options.batch_size / (time.perf_counter() - began)
 
     return run
@@ -181,7 +182,9 @@ def one_size(config):
 
 
 def pictures_per_episode(learner, options):
-    """Pictures of one training episode."""
+    """Pictures, or words of running text, of one training episode."""
+    if learner.episode == "text":
+        return learner.unrolled
     if learner.episode == "labelled":
         return 1
     if learner.episode == "sequence":

@@ -58,6 +58,8 @@ def check_alike(models):
     for learner, config in models:
         if learner.episode == "sequence":
             raise UserError(f"{config.name} reads sequences; --runs compares few-shot models")
+        if learner.oracle:
+            raise UserError(f"{config.name} embeds no support; --runs compares few-shot models")
         for name in ("dataset", "image_size", "channels", "split", "split_seed"):
             own, expected = getattr(config.data, name), getattr(first.data, name)
             if own != expected:

@@ -47,6 +47,38 @@ class LabelledPictures(typing.NamedTuple):
     labels: tf.Tensor
 
 
+class ClozeEpisode(typing.NamedTuple):
+    """Queries with a blank, and which word each label stands for: what an oracle is told.
+
+    A type of its own: a learner that is asked by `FewShotEpisode` cannot come by the words.
+
+    Attributes:
+      query: int32 [B, Q, L], sentences with a blank.
+      query_labels: int32 [B, Q], -1 where a row is padding.
+      words: int32 [B, way], the token of the word that each label stands for.
+    """
+
+    query: tf.Tensor
+    query_labels: tf.Tensor
+    words: tf.Tensor
+
+
+class RunningText(typing.NamedTuple):
+    """The next piece of a text that is read in B rows side by side; a row of it is one episode.
+
+    Attributes:
+      inputs: int32 [B, T], the word before each target.
+      targets: int32 [B, T], the words to be foretold.
+      begins: bool scalar, whether the rows begin here; otherwise they go on from the piece before.
+      noise: int64 [2], a seed that belongs to this piece alone, for dropout.
+    """
+
+    inputs: tf.Tensor
+    targets: tf.Tensor
+    begins: tf.Tensor
+    noise: tf.Tensor
+
+
 def previous_labels(labels):
     """The labels as the learner sees them: y_{t-1} at step t, -1 (nothing) at the first.
 

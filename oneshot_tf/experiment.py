@@ -7,9 +7,9 @@ from oneshot_tf import cluster, data, models, runtime, workdirs
 from oneshot_tf.data import splits
 from oneshot_tf.data.download import DownloadError
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import protocols
-from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
-from oneshot_tf.sampling import few_shot, labelled, pipeline, sequence, source
+from oneshot_tf.evaluation import perplexity, protocols
+from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions, check_training
+from oneshot_tf.sampling import few_shot, labelled, pipeline, sequence, source, text
 from oneshot_tf.training import loop, projector, replication
 from oneshot_tf.training.checkpoints import restore_weights
 from oneshot_tf.training.logging import write_hparams
@@ -23,29 +23,19 @@ def make_config(parsed, name=None):
     if parsed.get("model") is None:
         raise UserError(f"--model is missing; it must be one of {', '.join(models.MODELS)}")
     model = models.find(parsed.get("model"))
-    named = parsed.options(DataOptions, model.defaults).dataset
-    chosen = parsed.options(DataOptions, {**model.defaults, **data.DATASET_DEFAULTS.get(named, {})})
-    train = parsed.options(TrainOptions, model.defaults)
-    check_spans(train, model)
+    options = parsed.options(model.Options)
+    defaults = model.defaults_for(options)
+    named = parsed.options(DataOptions, defaults).dataset
+    chosen = parsed.options(DataOptions, {**defaults, **data.DATASET_DEFAULTS.get(named, {})})
+    train = parsed.options(TrainOptions, defaults)
+    check_training(train, model, parsed.get("model"))
     return RunConfig(
         name=name or f"{parsed.get('model')}_{chosen.dataset}",
         model=parsed.get("model"),
         data=chosen,
         train=train,
-        options=parsed.options(model.Options),
+        options=options,
     )
-
-
-def check_spans(train, model):
-    """Refuses a way or a shot that is drawn from nothing, or for a model that cannot take it."""
-    for name in ("way", "shot"):
-        low, high = getattr(train, f"{name}_from"), getattr(train, name)
-        if low is not None and low > high:
-            raise UserError(f"--{name} must be low:high. Received: {low}:{high}")
-        if low is not None and model.episode == "sequence":
-            raise UserError(
-                f"--{name} must be one number: sequences all have one length. Received: {low}:{high}"
-            )
 
 
 def load_pictures(options, *, vary=False):
@@ -127,7 +117,11 @@ def make_sampler(learner, config, population, stream, batch, seed):
         )
     if stream != "train":
         way, shot = validation_setting(train, population.people.num_classes)
-        return few_shot.sampler(population, **common, way=way, shot=shot, queries=train.queries)
+        sizes = {"way": way, "shot": shot, "queries": train.queries}
+        return few_shot.sampler(population, **common, **sizes, told=learner.oracle)
+    if learner.episode == "text":
+        words = population.dataset.text(*("train", "validation")[: 1 + train.train_on_validation])
+        return text.sampler(words, **common, steps=learner.unrolled)
     if learner.episode == "labelled":
         return labelled.sampler(population, **common)
     return few_shot.sampler(
@@ -216,6 +210,9 @@ def make_hooks(learner, config, held_out, draw, workdir):
         means = [value["mean"] for value in found.values()]
         # the first presentation is a guess: it does not choose a checkpoint
         score = sum(means[1:]) / len(means[1:]) if len(means) > 1 else means[0]
+        if learner.episode == "text":  # the less surprised the better
+            surprise = perplexity.measure(learner, held_out.text("validation"))
+            return -surprise, {"accuracy": score, "perplexity": surprise}, None
         return score, {"accuracy": score}, means if len(means) > 1 else None
 
     def pictures():
@@ -258,7 +255,7 @@ def shrink(dataset, config):
 
 
 def measure(learner, config, sample, episodes, batch):
-    """Accuracies of one protocol run on the model's own kind of episode."""
+    """Accuracies of one protocol run on the kind of episode that the model answers."""
     if learner.episode == "sequence":
         return protocols.sequence(learner, sample, episodes, config.train.shot)
     return {"queries": protocols.few_shot(learner, sample, episodes, batch)}

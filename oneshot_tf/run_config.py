@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from oneshot_tf.errors import UserError
 from oneshot_tf.options import Options, from_fields, option
 
 
@@ -148,10 +149,14 @@ class TrainOptions(Options):
     )
     schedule: str = option(
         "constant",
-        "constant, cosine (to zero at the last episode), or halve",
-        choices=("constant", "cosine", "halve"),
+        "constant, cosine (to zero at the last episode), halve, or decay",
+        choices=("constant", "cosine", "halve", "decay"),
     )
     halve_every: int = option(320_000, "episodes between halvings of the schedule `halve`", low=1)
+    decay_from: int = option(0, "episodes before the schedule `decay` lowers the rate", low=0)
+    decay_every: int = option(320_000, "episodes between divisions of the schedule `decay`", low=1)
+    decay_by: float = option(2.0, "what the schedule `decay` divides the rate by", low=1.0)
+    momentum: float = option(0.9, "momentum of sgd; 0 is without", low=0.0, high=1.0)
     warmup: int = option(0, "episodes of linear warm-up", low=0)
     clip_norm: float = option(0.0, "clip the gradient to this global norm; 0 does not", low=0.0)
     weight_decay: float = option(0.0, "weight decay of adamw", low=0.0)
@@ -252,3 +257,26 @@ class RunConfig:
             train=from_fields(TrainOptions, fields["train"]),
             options=from_fields(options_class, fields["options"]),
         )
+
+
+def check_training(train, model, name):
+    """Refuses a way or a shot that is drawn from nothing, and what a model cannot take.
+
+    Args:
+      train: `TrainOptions`.
+      model: the `Learner` class.
+      name: what it is called.
+    """
+    if model.episode == "text" and (train.replicas > 1 or train.strategy not in (None, "one")):
+        raise UserError(
+            f"{name} trains on one device, since an update goes on from the one before; leave out "
+            "--strategy and --replicas"
+        )
+    for span in ("way", "shot"):
+        low, high = getattr(train, f"{span}_from"), getattr(train, span)
+        if low is not None and low > high:
+            raise UserError(f"--{span} must be low:high. Received: {low}:{high}")
+        if low is not None and model.episode == "sequence":
+            raise UserError(
+                f"--{span} must be one number: sequences all have one length. Received: {low}:{high}"
+            )

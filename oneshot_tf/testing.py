@@ -7,13 +7,15 @@ import tensorflow as tf
 
 from oneshot_tf import experiment
 from oneshot_tf.data import splits
+from oneshot_tf.data.sentences import Sentences
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import figures, protocols, records, tables
+from oneshot_tf.evaluation import figures, papers, perplexity, protocols, records, tables
 from oneshot_tf.files import read_json
 from oneshot_tf.sampling import few_shot, pipeline, sequence, source
 
 MOST_NUMBERS = 5 * 10**7  # of all differences of features of an answer's pairs of pictures
 SETTINGS = ((5, 1), (5, 5), (20, 1), (20, 5))  # way and shot of the usual tables
+SENTENCES = ((5, 1), (5, 2), (5, 3))  # of the one with sentences, which are few: one query a word
 
 
 @pipeline.user_errors()
@@ -33,6 +35,17 @@ def evaluate(parsed, options):
     changed = {name: value for name, value in changed.items() if value is not None}
     learner, config, trained = experiment.load(parsed.get("workdir"), options.checkpoint, **changed)
     dataset, split = test_classes(config, parsed, options.part)
+    if isinstance(dataset, Sentences) != bool(learner.vocabulary):
+        reads = "sentences" if learner.vocabulary else "pictures"
+        raise UserError(
+            f"--dataset must be one of {reads}, as trained on. Received: {dataset.name}"
+        )
+    if learner.vocabulary and parsed.get("figures"):
+        raise UserError(
+            f"--figures draws pictures, and {config.model} reads sentences; leave it out"
+        )
+    if learner.vocabulary and "eval_queries" not in parsed.values:
+        options = dataclasses.replace(options, eval_queries=1)
     given = {"data": data_options(config, parsed)}
     population = experiment.test_population(dataclasses.replace(config, **given), dataset)
     own_kind = "sequence" if learner.episode == "sequence" else "few_shot"
@@ -52,6 +65,8 @@ def evaluate(parsed, options):
     if getattr(learner.options, "orders", 1) > 1:
         protocol["orders"] = learner.options.orders
     record = records.make(config, dataset.name, split, protocol, accuracy, learner, trained)
+    if learner.episode == "text":
+        record["perplexity"] = measure_text(learner, config, dataset.text(options.part))
     print(table(record))
     for path in record_paths(parsed, record, own_kind):
         check_place(path, record)
@@ -124,12 +139,21 @@ def measure_few_shot(learner, config, population, parsed, options):
         if once:
             pairs = way * options.eval_queries * way * shot * population.features.shape[1]
             batch = max(1, min(protocols.BATCH, MOST_NUMBERS // pairs))
-        sample = few_shot_sampler(population, way, shot, options, batch)
+        sample = few_shot_sampler(population, way, shot, options, batch, learner.oracle)
         found = protocols.few_shot(learner, sample, options.eval_episodes, batch, logits_of)
         accuracy[f"{way}w{shot}s"] = found
     ways, shots = (sorted({s[i] for s in settings}) for i in (0, 1))
     protocol = {"way": ways, "shot": shots, "queries": options.eval_queries}
     return protocol | described, accuracy
+
+
+def measure_text(learner, config, text):
+    """The perplexity of a text that is read in one go, beside the paper's."""
+    return {
+        "value": round(perplexity.measure(learner, text, rows=1), 3),
+        "words": len(text),
+        "paper": papers.perplexity(config.name),
+    }
 
 
 def settings_of(learner, config, parsed, population):
@@ -139,7 +163,8 @@ def settings_of(learner, config, parsed, population):
         ways = numbers(parsed, "way") or (config.train.way,)
         settings = [(w, s) for w in ways for s in numbers(parsed, "shot") or (1,)]
     else:
-        settings = [s for s in SETTINGS if (way in (None, s[0])) and (shot in (None, s[1]))]
+        usual = SENTENCES if learner.vocabulary else SETTINGS
+        settings = [s for s in usual if (way in (None, s[0])) and (shot in (None, s[1]))]
         settings = settings or [(way or config.train.way, shot or 1)]
     if way is None:
         there = population.people.num_classes
@@ -172,8 +197,8 @@ def sequence_sampler(learner, config, population, shot, options, batch=protocols
     )
 
 
-def few_shot_sampler(population, way, shot, options, batch=protocols.BATCH):
-    """(first) -> few-shot episodes of the test."""
+def few_shot_sampler(population, way, shot, options, batch=protocols.BATCH, told=False):
+    """(first) -> few-shot episodes of the test; of an oracle, with the words behind the labels."""
     return few_shot.sampler(
         population,
         seed=options.eval_seed,
@@ -182,6 +207,7 @@ def few_shot_sampler(population, way, shot, options, batch=protocols.BATCH):
         way=way,
         shot=shot,
         queries=options.eval_queries,
+        told=told,
     )
 
 
@@ -247,4 +273,8 @@ def table(record):
     for key, value in record["accuracy"].items():
         printed = f"{paper[key]:7.1f}" if key in paper else ""
         lines.append(f"{key:>8} {value['mean']:8.2f} {value['ci95']:6.2f} {printed}")
+    if "perplexity" in record:
+        found = record["perplexity"]
+        printed = "" if found["paper"] is None else f"; the paper's: {found['paper']}"
+        lines.append(f"perplexity of {found['words']:,} words: {found['value']:.2f}{printed}")
     return "\n".join(lines)

@@ -30,6 +30,8 @@ SMALL = {
     "key_width": 12,
     "content": 6,
     "style": 3,
+    "units": 6,
+    "unrolled": 5,
 }
 
 

@@ -69,6 +69,7 @@ def load(data_dir, options):
         offsets=np.cumsum([0, *map(len, rows)]).astype(np.int64),
         class_names=names,
         vocabulary=vocabulary,
+        parts=tuple((part, starts[part], starts[part] + len(texts[part])) for part in FILES),
     )
 
 

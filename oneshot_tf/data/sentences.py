@@ -8,6 +8,7 @@ import numpy as np
 from oneshot_tf.errors import UserError
 
 PADDING, BLANK = 0, 1  # tokens that are no word
+END = PADDING  # of a sentence in running text, as what stands behind its last word
 BLANK_WORD = "<blank_token>"  # as the paper prints it
 RESERVED = ("", BLANK_WORD)
 
@@ -25,6 +26,7 @@ class Sentences:
       offsets: int64 [classes + 1].
       class_names: the words, one a class.
       vocabulary: the word of every token; the first two are no words.
+      parts: (name, first, end) of each part of the text: its sentences are rows of `tokens`.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Sentences:
     offsets: np.ndarray
     class_names: tuple[str, ...]
     vocabulary: tuple[str, ...]
+    parts: tuple[tuple[str, int, int], ...] = ()
 
     @property
     def num_classes(self):
@@ -48,6 +51,13 @@ class Sentences:
         """int32 [classes]: the token of each class."""
         number = {word: token for token, word in enumerate(self.vocabulary)}
         return np.array([number[name] for name in self.class_names], np.int32)
+
+    def text(self, *names):
+        """int32 [n]: parts of the text as they run, `END` behind every sentence."""
+        rows = [self.tokens[first:end] for name, first, end in self.parts if name in names]
+        padded = np.pad(np.concatenate(rows), [(0, 0), (0, 1)], constant_values=PADDING)
+        lengths = (padded != PADDING).sum(axis=1)
+        return padded[np.arange(padded.shape[1]) <= lengths[:, None]]
 
     def select(self, class_names):
         """The classes named, in that order; sentences stay where they are."""

@@ -44,11 +44,22 @@ ROWS = {
     "classifier_omniglot@mnist": {"10w1s": 63.0},
     "siamese_omniglot@mnist": {"10w1s": 70.0},
     "matching_omniglot@mnist": {"10w1s": 72.0},
+    # [MN] section 4.1.3; the oracle does not look at the support, and has one figure for all shots
+    "lstm_lm": _row(72.8, 72.8, 72.8, keys=("5w1s", "5w2s", "5w3s")),
     # on Ravi and Larochelle's split: their own figures for matching, [PN] for prototypes
     "matching_mini_imagenet": _few_shot(43.40, 51.09),
     "matching_fce_mini_imagenet": _few_shot(43.56, 55.31),
     "prototypical_mini_imagenet": _few_shot(49.42, 68.20),
 }
+
+
+# test perplexity of the treebank: Zaremba et al. 2014, table 1, one network each
+PERPLEXITIES = {"lstm_lm_small": 114.5, "lstm_lm_medium": 82.7, "lstm_lm_large": 78.4}
+
+
+def perplexity(config):
+    """The paper's perplexity for a config of a language model, or None."""
+    return next((v for name, v in PERPLEXITIES.items() if config.startswith(name)), None)
 
 
 def row(config, dataset, trained_on, tuned=None):

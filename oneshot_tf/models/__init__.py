@@ -17,6 +17,7 @@ MODELS = {
     "siamese": "oneshot_tf.models.siamese:Siamese",
     "classifier": "oneshot_tf.models.classifier:Classifier",
     "pixels": "oneshot_tf.models.pixels:Pixels",
+    "lstm_lm": "oneshot_tf.models.lstm_lm:LSTMLanguageModel",
 }
 
 

@@ -12,7 +12,8 @@ class Learner(keras.Model):
 
     Class attributes:
       Options: the frozen dataclass of the model's own options.
-      episode: the kind it trains on: "sequence", "few_shot", or "labelled" (single pictures).
+      episode: the kind it trains on: "sequence", "few_shot", "labelled" (single pictures), or
+        "text" (`RunningText`).
       defaults: values of `DataOptions` and `TrainOptions` that are best for this model.
       papers: accuracies published for this model, {config name: {key: percent}}.
     """
@@ -21,6 +22,7 @@ class Learner(keras.Model):
     episode = "few_shot"
     finetune_matches = ()  # how it answers after fine-tuning on a support set, if it can
     reads = ("pictures",)  # and "sentences", if it can
+    oracle = False  # whether it is told which word each label stands for: asked by `ClozeEpisode`
     embeds_alone = False  # whether it can answer episodes of embeddings, see `FewShotLearner`
     defaults = {}
 
@@ -38,6 +40,17 @@ class Learner(keras.Model):
                 f"{kwargs.get('name', 'This model')} reads pictures, no sentences; choose another "
                 "--model or --dataset"
             )
+        if not vocabulary and "pictures" not in self.reads:
+            raise UserError(
+                f"{kwargs.get('name', 'This model')} reads sentences, no pictures; choose "
+                "--dataset=ptb or another --model"
+            )
+
+    @classmethod
+    def defaults_for(cls, options):
+        """`defaults` where the model's own options say so and so."""
+        del options
+        return cls.defaults
 
     def blank(self):
         """One picture [1, H, W, C] without ink, or one sentence [1, 1] without words."""
@@ -63,14 +76,30 @@ class Learner(keras.Model):
         """
         raise NotImplementedError
 
-    def train_loss(self, episode):
+    def first_state(self, batch):
+        """What the first update starts from and each hands to the next: a NamedTuple of tensors.
+
+        () where episodes stand alone, which is of all models but those of running text.
+        """
+        del batch
+        return ()
+
+    def train_loss(self, episode, *state):
         """Loss and what accuracy is made of, for a batch of episodes of the model's kind.
 
+        Args:
+          episode: a batch of them.
+          *state: what the update before handed on, of a model that has a `first_state`.
+
         Returns:
-          (scalar loss, {"right": [P], "shown": [P]}): right answers and answers, by presentation;
-          P is 1 for few-shot episodes.
+          (scalar loss, {"right": [P], "shown": [P]}, *state): right answers and answers, by
+          presentation; P is 1 for few-shot episodes. Then the state for the next update.
         """
         raise NotImplementedError
+
+    def loss_scalars(self, loss):
+        """{name: float}: what a mean loss says, for the logs."""
+        return {"loss": loss}
 
     def predict_labels(self, logits):
         """int32 [B, T or Q]: the labels that logits speak for."""

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from oneshot_tf.episodes import FewShotEpisode
-from oneshot_tf.sampling import choice, source
+from oneshot_tf.episodes import ClozeEpisode, FewShotEpisode
+from oneshot_tf.sampling import choice, sentences, source
 from oneshot_tf.sampling.sampler import Drawn, Sampler
 
 
@@ -19,10 +19,9 @@ def sampler(
     way_from=None,
     shot_from=None,
     whole_batch=None,
+    told=False,
 ):
-    """A `Sampler` of batches of `FewShotEpisode`.
-
-    The support is in random order; queries stand class by class. The two share no drawing.
+    """A `Sampler` of batches of `FewShotEpisode`: the support is in random order, queries class by class.
 
     Args:
       population: `source.Source`.
@@ -35,6 +34,7 @@ def sampler(
       way_from: draws the way of each batch from way_from .. way; None is always `way`.
       shot_from: likewise of `shot`.
       whole_batch: episodes of the batch that is shared out in `batch`es, of one way and shot.
+      told: gives `ClozeEpisode`, the queries of the same episodes with the words behind the labels.
 
     Returns:
       sample(first) -> FewShotEpisode, for episodes first .. first + batch - 1. All episodes of a
@@ -47,26 +47,26 @@ def sampler(
     choice.check(population.dataset, people, way, shot + queries)
     drawn = way_from not in (None, way) or shot_from not in (None, shot)
     numbers = source.noise_width(population)  # a picture
-    widths = [choice.choose_width(people, way, way), way * shot]
-    widths += [numbers * way * (shot + queries), 2 if drawn else 0]
+    shown = way * (shot + queries)
+    widths = [choice.choose_width(people, way, way), way * shot, numbers * shown, 2 * drawn]
 
     def draw(first):
         noise = choice.uniform_rows(seed, stream, first, batch, sum(widths))
         choosing, order_noise, variation, sizes = tf.split(noise, widths, axis=1)
-        now_way, now_shot = way, shot
-        if drawn:
-            if whole_batch not in (None, batch):
-                start = first - first % whole_batch
-                sizes = choice.uniform_rows(seed, stream, start, 1, sum(widths))[:, -2:]
-            now_way = between(sizes[0, 0], way_from or way, way)
-            now_shot = between(sizes[0, 1], shot_from or shot, shot)
+        if drawn and whole_batch not in (None, batch):
+            start = first - first % whole_batch
+            sizes = choice.uniform_rows(seed, stream, start, 1, sum(widths))[:, -2:]
+        now_way = between(sizes[0, 0], way_from or way, way) if drawn else way
+        now_shot = between(sizes[0, 1], shot_from or shot, shot) if drawn else shot
         chosen = choice.choose(choosing, people, now_way, now_shot + queries, way, way)
-        parts = parted(chosen, order_noise[:, : now_way * now_shot], now_shot, queries)
-        variation = tf.reshape(variation, [batch, way * (shot + queries), numbers])
+        drawings, turns, labels = parted(chosen, order_noise, now_way, now_shot, queries)
+        variation = tf.reshape(variation, [batch, shown, numbers])
         variation = variation[:, : now_way * (now_shot + queries)]
-        return Drawn(tf.concat(parts[0], 1), tf.concat(parts[1], 1), variation, parts[2])
+        if told:
+            labels += (sentences.told(population, chosen.drawings, chosen.labels),)
+        return Drawn(tf.concat(drawings, 1), tf.concat(turns, 1), variation, labels)
 
-    return Sampler(population, draw, arrange)
+    return Sampler(population, draw, arrange_told if told else arrange)
 
 
 def arrange(images, labels):
@@ -76,20 +76,27 @@ def arrange(images, labels):
     return FewShotEpisode(support, labels[0], query, labels[1])
 
 
-def parted(chosen, order_noise, shot, queries):
+def parted(chosen, order_noise, way, shot, queries):
     """Drawings, turns and labels of a `choice.Choice`, each as `separate` gives them.
 
     Args:
       chosen: `choice.Choice` of `shot + queries` drawings a class.
-      order_noise: float32 [B, way * shot], by which the support is shuffled.
-      shot: an int or a scalar tensor.
+      order_noise: float32 [B, way * shot or more], by which the support is shuffled.
+      way: an int or a scalar tensor.
+      shot: likewise.
       queries: int.
     """
-    order = tf.argsort(order_noise, axis=1)
+    order = tf.argsort(order_noise[:, : way * shot], axis=1)
     every = [1, 1, shot + queries]
     turns = tf.tile(chosen.turns[..., None], every)
     labels = tf.tile(chosen.labels[..., None], every)
     return [separate(values, order, shot) for values in (chosen.drawings, turns, labels)]
+
+
+def arrange_told(images, labels):
+    """The `ClozeEpisode` of sentences [B, S + Q, L] and labels ([B, S], [B, Q], words [B, way])."""
+    episode = arrange(images, labels[:2])
+    return ClozeEpisode(episode.query, episode.query_labels, labels[2])
 
 
 def separate(values, order, shot):

@@ -49,3 +49,15 @@ def shown(source, drawings):
     tokens = tf.gather(source.tokens, tf.gather(source.people.shown, drawings))
     words = tf.gather(source.words, drawings)[..., None]
     return tf.where(tokens == words, BLANK, tokens)
+
+
+def told(source, drawings, labels):
+    """int32 [B, way]: the word that each label stands for.
+
+    Args:
+      source: `SentenceSource`.
+      drawings: int32 [B, way, per_class].
+      labels: int32 [B, way], each below `way`, once.
+    """
+    words = tf.gather(source.words, drawings[:, :, 0])
+    return tf.gather(words, tf.argsort(labels, axis=1), batch_dims=1)

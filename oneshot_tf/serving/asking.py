@@ -39,6 +39,11 @@ def text(learner, names):
             "`request.json`, two sentences with a blank to learn from and one to fill:",
         ]
         lines += ["", "```json", json.dumps(body, indent=2)]
+    elif "choose_word" in names:
+        inputs = {"query_text": ["she bought <blank_token> of bonds"], "words": ["lots", "march"]}
+        body = {"signature_name": "choose_word", "inputs": inputs}
+        lines += ["```", "", "`request.json`, a sentence with a blank and two words for it:"]
+        lines += ["", "```json", json.dumps(body, indent=2)]
     else:
         image = "x".join(str(size) for size in learner.image_shape)
         body = {"signature_name": "sequence", "inputs": {"images": [["..."]], "labels": [[-1]]}}
@@ -53,6 +58,8 @@ def _python(names):
         name, call = "classify", "support_images=s, support_labels=y, query_images=q"
     elif "classify_text" in names:
         name, call = "classify_text", "support_text=s, support_labels=y, query_text=q"
+    elif "choose_word" in names:
+        name, call = "choose_word", "query_text=q, words=w"
     else:
         name, call = "sequence", "images=x, labels=y"
     return [

@@ -30,6 +30,11 @@ ARGUMENTS = {
         "sentences with one `<blank_token>` each",
         "`probabilities` float32 [Q, way], way = largest label + 1; `labels` int64 [Q]",
     ),
+    "choose_word": (
+        "`query_text` string [Q]: sentences with a `<blank_token>`, `words` string [K]",
+        "`log_likelihoods` float32 [Q, K] of the sentence with each word in its blank, "
+        "`probabilities` float32 [Q, K], their softmax, `labels` int64 [Q]",
+    ),
     "embed_text": ("`text` string [N]", "`embeddings` float32 [N, D]"),
     "embed": ("`images` float32 [N, {image}]", "`embeddings` float32 [N, D]"),
     "reconstruct": (
@@ -82,15 +87,23 @@ def _head(learner, config):
     about = sys.modules[type(learner).__module__].__doc__.strip().splitlines()[0]
     citation = CITATIONS.get(config.model, about)
     weights = sum(w.shape.num_elements() for w in learner.trainable_variables)
-    thing = "sentence" if learner.vocabulary else "picture"
     return f"""# {config.name}
 
 {about}
 
 - Paper: {citation}.
-- One-shot classification: a few labelled {thing}s of classes it has never seen come with the
-  request, and it says which of them a {thing} belongs to. No training, no state between requests.
+- {_task(learner)} No training, no state between requests.
 - {weights:,} weights; {_examples(learner)}."""
+
+
+def _task(learner):
+    """What it does, in a sentence or two."""
+    if learner.oracle:
+        return """No one-shot learning, but its upper bound: it knows all words from its training, and says
+  which of some words belongs in the blank of a sentence."""
+    thing = "sentence" if learner.vocabulary else "picture"
+    return f"""One-shot classification: a few labelled {thing}s of classes it has never seen come with the
+  request, and it says which of them a {thing} belongs to."""
 
 
 def _examples(learner):
@@ -116,6 +129,8 @@ validate, {test} to test; SHA-256 `{split["sha256"]}`.{both}
 def _training(learner, config, trained):
     """What it was trained on, in words."""
     train = config.train
+    if learner.episode == "text":
+        return f"{trained['episodes']:,} pieces of {learner.unrolled} words of running text"
     if learner.episode == "labelled":
         return f"{trained['episodes']:,} single pictures, a softmax over all training classes"
     way = span_words(train.way, train.way_from)
@@ -189,7 +204,8 @@ def _signatures(learner, names):
         for name in names
         if name in ARGUMENTS
     ]
-    same = next(name for name in ("classify", "sequence", "classify_text") if name in names)
+    known = ("classify", "sequence", "classify_text", "choose_word")
+    same = next(name for name in known if name in names)
     return "\n".join(
         [
             f"## Signatures\n\n`serving_default` is `{same}`. B, S, Q, T and N are free.\n",

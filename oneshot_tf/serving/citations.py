@@ -17,6 +17,8 @@ CITATIONS = {
     "rare_events": 'Kaiser, Nachum, Roy and Bengio, "Learning to Remember Rare Events", 2017',
     "gaussian_memory": 'Tseran and Harada, "Memory Augmented Neural Network with Gaussian Embeddings '
     'for One-Shot Learning", 2018',
+    "lstm_lm": 'Zaremba, Sutskever and Vinyals, "Recurrent Neural Network Regularization", 2014; the '
+    'oracle of Vinyals et al., "Matching Networks for One Shot Learning", 2016, section 4.1.3',
     "mmnet": 'Cai, Pan, Yao, Yan and Mei, "Memory Matching Networks for One-Shot Image '
     'Recognition", 2018',
 }

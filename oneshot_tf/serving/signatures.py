@@ -7,7 +7,7 @@ what was expected: behind a server there is no Python of ours to do it.
 
 import tensorflow as tf
 
-from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode
+from oneshot_tf.episodes import ClozeEpisode, FewShotEpisode, SequenceEpisode
 from oneshot_tf.serving import decoding, half, text
 from oneshot_tf.serving.decoding import require
 
@@ -125,6 +125,13 @@ def _classify_encoded(learner, logits_of, ink):
 
 
 def _of_sentences(learner, logits_of, tokens):
+    if learner.oracle:
+
+        def score(query, words):
+            unknown = tf.fill([1, tf.shape(query)[0]], -1)
+            return logits_of(ClozeEpisode(query[None], unknown, words[None]))[0]
+
+        return {"choose_word": text.choose_word(tokens, score)}
     return {
         "classify_text": text.classify_text(
             tokens,

@@ -34,9 +34,7 @@ class Tokens(tf.Module):
         Small letters are made of large ones. A sentence without a blank is refused.
         """
         flat = tf.strings.strip(tf.reshape(texts, [-1]))
-        words = tf.strings.split(tf.strings.lower(flat, encoding="utf-8"))
-        named = tf.strings.regex_replace(words.values, _NUMBER, "N")
-        found = words.with_values(self.table.lookup(named)).to_tensor(PADDING)
+        found = self._numbers(flat).to_tensor(PADDING)
         blanks = tf.reduce_sum(tf.cast(found == BLANK, tf.int32), axis=1)
         right = require(
             tf.reduce_all(blanks > 0),
@@ -45,6 +43,23 @@ class Tokens(tf.Module):
         )
         with tf.control_dependencies([right]):
             return tf.reshape(found, tf.concat([tf.shape(texts), [-1]], axis=0))
+
+    def words(self, texts):
+        """int32 [K] of string [K], each one word; anything else is refused."""
+        found = self._numbers(texts)
+        right = require(
+            tf.reduce_all(found.row_lengths() == 1) & (tf.size(texts) > 0),
+            "Every candidate must be one word. Received:",
+            texts,
+        )
+        with tf.control_dependencies([right]):
+            return tf.identity(found.values)
+
+    def _numbers(self, texts):
+        """The ragged tokens of string [n]."""
+        words = tf.strings.split(tf.strings.lower(texts, encoding="utf-8"))
+        named = tf.strings.regex_replace(words.values, _NUMBER, "N")
+        return words.with_values(self.table.lookup(named))
 
 
 def classify_text(tokens, checked_labels, answer):
@@ -80,4 +95,31 @@ def embed_text(tokens, embed):
     return tf.function(
         lambda text: {"embeddings": tf.cast(embed(tokens(text)), tf.float32)},
         input_signature=[tf.TensorSpec([None], tf.string, "text")],
+    )
+
+
+def choose_word(tokens, score):
+    """The signature `choose_word`: which of some words belongs in the blank of each sentence.
+
+    Args:
+      tokens: `Tokens`.
+      score: (sentences int32 [N, L], words int32 [K]) -> log-likelihoods [N, K].
+    """
+
+    def choose(query_text, words):
+        some = require(tf.size(query_text) > 0, "`query_text` must have at least one sentence")
+        with tf.control_dependencies([some]):
+            found = score(tokens(query_text), tokens.words(words))
+        return {
+            "log_likelihoods": found,
+            "probabilities": tf.nn.softmax(found),
+            "labels": tf.argmax(found, axis=1),
+        }
+
+    return tf.function(
+        choose,
+        input_signature=[
+            tf.TensorSpec([None], tf.string, "query_text"),
+            tf.TensorSpec([None], tf.string, "words"),
+        ],
     )

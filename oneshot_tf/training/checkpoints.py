@@ -1,5 +1,6 @@
 """Checkpoints of a run: the latest few, and the best on validation classes."""
 
+import math
 import pathlib
 
 import tensorflow as tf
@@ -11,27 +12,37 @@ READ_ERRORS = (tf.errors.OpError, AssertionError, ValueError, IndexError)
 
 
 class Checkpoints:
-    """Saves and restores weights, optimiser and counters.
+    """Saves and restores weights, optimiser and counters, and what updates hand on to each other.
 
     Nothing else is state: episodes are functions of the seed and their number.
+
+    Args:
+      workdir: the run's folder.
+      learner: the model.
+      optimizer: its optimiser.
+      keep: how many latest checkpoints are kept.
+      carried: variables that a model of running text goes on from.
 
     Attributes:
       updates: int64 variable, updates made.
       seconds: float64 variable, time spent training.
-      best: float32 variable, best validation accuracy so far.
+      best: float32 variable, best validation score so far.
     """
 
-    def __init__(self, workdir, learner, optimizer, keep):
+    def __init__(self, workdir, learner, optimizer, keep, carried=()):
         workdir = pathlib.Path(workdir)
         self.updates = tf.Variable(0, dtype=tf.int64, trainable=False, name="updates")
         self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False, name="seconds")
-        self.best = tf.Variable(-1.0, trainable=False, name="best")
+        self.best = tf.Variable(-math.inf, trainable=False, name="best")
+        # named only where there are any: checkpoints of other models stay as they were
+        more = {"carried": list(carried)} if carried else {}
         self._checkpoint = tf.train.Checkpoint(
             model=learner,
             optimizer=optimizer,
             updates=self.updates,
             seconds=self.seconds,
             best=self.best,
+            **more,
         )
         self._latest = tf.train.CheckpointManager(
             self._checkpoint, str(workdir / "checkpoints"), max_to_keep=keep

@@ -72,6 +72,8 @@ class Log:
             return
         words = [f"loss {scalars['loss']:.3f}"] if "loss" in scalars else []
         words.append(f"accuracy {scalars['accuracy']:.1f} %")
+        if "perplexity" in scalars:
+            words.append(f"perplexity {scalars['perplexity']:.2f}")
         if by_presentation is not None and len(by_presentation) > 1:
             shown = [i for i in (0, 1, 4, 9) if i < len(by_presentation)]
             words.append(" ".join(f"{i + 1}:{by_presentation[i]:.1f}" for i in shown))

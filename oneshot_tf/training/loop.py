@@ -27,7 +27,13 @@ class Hooks(typing.NamedTuple):
     draw: typing.Callable | None = None
 
 
-def make_train_steps(learner, optimizer, sample, options, strategy):
+def make_carried(learner, options):
+    """Variables for what updates hand on to each other, in its structure; () for most models."""
+    state = learner.first_state(options.batch_size)
+    return tf.nest.map_structure(lambda part: tf.Variable(part, trainable=False), state)
+
+
+def make_train_steps(learner, optimizer, sample, options, strategy, carried=()):
     """The compiled loop.
 
     Args:
@@ -36,6 +42,7 @@ def make_train_steps(learner, optimizer, sample, options, strategy):
       sample: (first episode) -> batch of episodes, of `batch_size / replicas`.
       options: `TrainOptions`.
       strategy: a `tf.distribute.Strategy`.
+      carried: of `make_carried`; read before the first update of a call, written after the last.
 
     Returns:
       train_steps(start, num) for int64 scalars: updates start .. start + num - 1. It gives a
@@ -52,12 +59,13 @@ def make_train_steps(learner, optimizer, sample, options, strategy):
         right = shown = tf.zeros([presentations])
         first_bad = tf.constant(-1, tf.int64)
         bad = tf.zeros([1 + len(learner.trainable_variables)])
+        state = tf.nest.map_structure(tf.convert_to_tensor, carried)
         for i in tf.range(num):
             with tf.name_scope(""):
                 # `start + i`, not a variable: the sampling of the next update can begin while
                 # this one is trained
                 read = () if feed is None else feed.get_next()
-                now = strategy.run(update, args=(start + i, *read))
+                now, state = strategy.run(update, args=(start + i, state, *read))
                 # all replicas have the same numbers, of the whole batch
                 now = [strategy.experimental_local_results(x)[0] for x in now]
                 loss, norm = loss + now[0], norm + now[1]
@@ -65,6 +73,7 @@ def make_train_steps(learner, optimizer, sample, options, strategy):
                 fresh = tf.reduce_any(now[4] > 0) & (first_bad < 0)
                 bad = tf.where(fresh, now[4], bad)
                 first_bad = tf.where(fresh, start + i, first_bad)
+        tf.nest.map_structure(lambda variable, value: variable.assign(value), carried, state)
         count = tf.cast(num, tf.float32)
         return {
             "loss": loss / count,
@@ -86,25 +95,27 @@ def _make_update(learner, optimizer, sample, options, replicas):
     weights = learner.trainable_variables
     share = options.batch_size // replicas
 
-    def update(number, *read):
+    def update(number, state, *read):
         context = tf.distribute.get_replica_context()
         replica = tf.cast(context.replica_id_in_sync_group, tf.int64)
         episode = sample.finish(*read) if read else sample((number * replicas + replica) * share)
         with tf.GradientTape() as tape:
-            loss, metrics = learner.train_loss(episode)
+            loss, metrics, *after = learner.train_loss(episode, *([state] if state else []))
         gradients = tape.gradient(loss, weights)
         right, shown = metrics["right"], metrics["shown"]
         if replicas > 1:  # one message for all
             own = [gradients, loss, replicas * right, replicas * shown]
             gradients, loss, right, shown = context.all_reduce(tf.distribute.ReduceOp.MEAN, own)
         norm = tf.linalg.global_norm(gradients)
-        bad = [~tf.reduce_all(tf.math.is_finite(x)) for x in [loss, *gradients]]
+        values = [x.values if isinstance(x, tf.IndexedSlices) else x for x in [loss, *gradients]]
+        bad = [~tf.reduce_all(tf.math.is_finite(x)) for x in values]
         if options.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, options.clip_norm, norm)
         optimizer.apply_gradients(
             zip(gradients, weights, strict=True), skip_gradients_aggregation=True
         )
-        return loss, norm, right, shown, tf.cast(tf.stack(bad), tf.float32)
+        bad = tf.cast(tf.stack(bad), tf.float32)
+        return (loss, norm, right, shown, bad), after[0] if after else ()
 
     return update
 
@@ -149,9 +160,10 @@ def train(learner, sample, options, workdir, strategy, hooks, kept=None):
     """
     with strategy.scope():
         trained = _with_optimizer(learner, options)
+        carried = make_carried(learner, options)
     kept = trained if kept in (None, learner) else _with_optimizer(kept, options)
     replication = Replication(strategy, trained, kept)
-    checkpoints = Checkpoints(workdir, *kept, options.keep)
+    checkpoints = Checkpoints(workdir, *kept, options.keep, tf.nest.flatten(carried))
     checkpoints.restore()
     replication.spread([checkpoints.updates])
     start = int(checkpoints.updates) * options.batch_size
@@ -162,7 +174,7 @@ def train(learner, sample, options, workdir, strategy, hooks, kept=None):
             log.say(f"{learner.name} has no weights; there is nothing to train")
             keeping.between(set(keeping.every()))
             return
-        train_steps = make_train_steps(*trained, sample, options, strategy)
+        train_steps = make_train_steps(*trained, sample, options, strategy, carried)
         with Signals() as signals:
             _run(train_steps, trained, keeping, signals)
     except replication.losses:
@@ -258,18 +270,19 @@ def _run(train_steps, trained, keeping, signals):
         checkpoints.updates.assign(now)
         seconds = time.perf_counter() - began
         checkpoints.seconds.assign_add(seconds)
-        log.record("train", now * batch, *scalars(result, trained.optimizer, num * batch / seconds))
+        numbers = scalars(*trained, result, num * batch / seconds)
+        log.record("train", now * batch, *numbers)
         keeping.between({name for name, e in every.items() if now % e == 0 or now == total})
         code = keeping.replication.agree(signals.code)
         if code is not None:
             keeping.interrupt(code)
 
 
-def scalars(result, optimizer, rate):
+def scalars(learner, optimizer, result, rate):
     """(scalars, accuracies by presentation) of one call."""
     right, shown = result["right"].numpy(), result["shown"].numpy()
     numbers = {
-        "loss": float(result["loss"]),
+        **learner.loss_scalars(float(result["loss"])),
         "accuracy": 100.0 * float(right.sum() / max(shown.sum(), 1.0)),
         "gradient_norm": float(result["gradient_norm"]),
         "learning_rate": float(optimizer.learning_rate.numpy()),

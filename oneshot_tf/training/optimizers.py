@@ -34,6 +34,21 @@ class Constant(keras.optimizers.schedules.LearningRateSchedule):
         return {"rate": self.rate}
 
 
+class Decay(keras.optimizers.schedules.LearningRateSchedule):
+    """One rate for `constant` updates; then divided by `factor`, and again after every `every`."""
+
+    def __init__(self, rate, constant, every, factor):
+        self.rate, self.constant, self.every, self.factor = rate, constant, every, factor
+
+    def __call__(self, step):
+        times = (tf.cast(step, tf.int64) - self.constant) // self.every + 1
+        return self.rate * tf.pow(1.0 / self.factor, tf.cast(tf.maximum(times, 0), tf.float32))
+
+    def get_config(self):
+        names = ("rate", "constant", "every", "factor")
+        return {name: getattr(self, name) for name in names}
+
+
 def updates(episodes, batch_size):
     """How many updates it takes to see so many episodes."""
     return math.ceil(episodes / batch_size)
@@ -49,6 +64,10 @@ def schedule(options):
     elif options.schedule == "halve":
         every = updates(options.halve_every, options.batch_size)
         rate = schedules.ExponentialDecay(options.learning_rate, every, 0.5, staircase=True)
+    elif options.schedule == "decay":
+        spans = (options.decay_from, options.decay_every)
+        constant, every = (updates(episodes, options.batch_size) for episodes in spans)
+        rate = Decay(options.learning_rate, constant, every, options.decay_by)
     else:
         rate = Constant(options.learning_rate)
     if options.warmup:
@@ -64,5 +83,5 @@ def make(options):
     if options.optimizer == "rmsprop":  # Graves' settings, which the memory papers follow
         return keras.optimizers.RMSprop(rate, rho=0.95, momentum=0.9, jit_compile=False)
     if options.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=0.9, jit_compile=False)
+        return keras.optimizers.SGD(rate, momentum=options.momentum, jit_compile=False)
     return keras.optimizers.Adam(rate, jit_compile=False)

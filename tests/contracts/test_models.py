@@ -26,7 +26,9 @@ VARIANTS = {
     "mmnet-printed": ("mmnet", {"similarity": "dot", "loss_of": "sample", "vote": "nearest"}),
     "prototypical-support": ("prototypical", {"bn": "support"}),
 }
-ALL = [*models.MODELS, *VARIANTS]
+# of pictures; the language model reads none, and is held to these in models/test_lstm_lm.py
+PICTURES = [name for name in models.MODELS if "pictures" in models.find(name).reads]
+ALL = [*PICTURES, *VARIANTS]
 SEQUENCE = [name for name in models.MODELS if models.find(name).episode == "sequence"]
 
 

@@ -8,6 +8,7 @@ from oneshot_tf import data
 from oneshot_tf.data import ptb, splits
 from oneshot_tf.data.sentences import PADDING
 from oneshot_tf.errors import UserError
+from oneshot_tf.models import lstm_lm
 from oneshot_tf.run_config import DataOptions
 
 WORDS = 60
@@ -53,6 +54,22 @@ def test_tokens_are_the_words(small):
     for row, line in enumerate(itertools.chain(*TEXTS.values())):
         found = [dataset.vocabulary[t] for t in dataset.tokens[row] if t != PADDING]
         assert found == line.split()
+
+
+def test_running_text_is_the_file(small):
+    dataset = data.load(options(small))
+    for part, lines in TEXTS.items():
+        found = " ".join(dataset.vocabulary[t] or "\n" for t in dataset.text(part))
+        assert [line.strip() for line in found.split("\n")] == [*lines, ""]
+
+
+def test_words_of_the_treebank_are_as_many_as_others_count(real_data):
+    """With the ends of sentences: Mikolov's figures."""
+    if not (real_data / "ptb.zip").is_file():
+        pytest.skip("needs ptb.zip")
+    dataset = data.load(options(real_data, split="vinyals"))
+    found = [len(dataset.text(part)) for part in ptb.FILES]
+    assert found == [lstm_lm.TRAINING_WORDS, 73_760, 82_430]
 
 
 def test_most_sentences_of_a_word(small):

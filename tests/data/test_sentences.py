@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,14 @@ def test_select_keeps_each_word_with_its_sentences(sentences):
     assert chosen.tokens is sentences.tokens
     with pytest.raises(UserError, match="lacks 1 words of the split, first 'd'"):
         sentences.select(("a", "d"))
+
+
+def test_running_text_has_an_end_behind_every_sentence(sentences):
+    parted = dataclasses.replace(sentences, parts=(("train", 0, 2), ("test", 2, 3)))
+    assert parted.text("train").tolist() == [2, 4, 0, 4, 0]
+    assert parted.text("test").tolist() == [2, 3, 2, 0]  # the longest sentence, without padding
+    assert parted.text("train", "test").tolist() == [2, 4, 0, 4, 0, 2, 3, 2, 0]
+    assert parted.select(("c",)).text("test").tolist() == [2, 3, 2, 0]
 
 
 def test_the_hash_is_of_everything(sentences):

@@ -63,3 +63,11 @@ def test_more_shots_and_fewer_ways_are_easier():
         assert row["5w1s"] < row["5w5s"]
         if "20w1s" in row:
             assert row["20w1s"] < min(row["5w1s"], row["20w5s"])
+
+
+def test_perplexities():
+    found = [papers.perplexity(f"lstm_lm_{size}_ptb") for size in ("small", "medium", "large")]
+    assert found == [114.5, 82.7, 78.4]
+    assert papers.perplexity("lstm_omniglot") is None
+    row = papers.row("lstm_lm_small_ptb", "ptb", "ptb")
+    assert row == {"5w1s": 72.8, "5w2s": 72.8, "5w3s": 72.8}

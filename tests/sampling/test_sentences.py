@@ -118,6 +118,24 @@ def test_what_cannot_be_filled_is_refused(population):
         draw(population, shot=60)
 
 
+def test_an_oracle_is_told_the_words_of_the_same_episodes(dataset, population):
+    plain, told = draw(population), draw(population, told=True)
+    np.testing.assert_array_equal(told.query, plain.query)
+    np.testing.assert_array_equal(told.query_labels, plain.query_labels)
+    for b in range(BATCH):
+        assert len(set(told.words[b].numpy())) == 5
+        for sentence, label in zip(
+            told.query[b].numpy(), told.query_labels[b].numpy(), strict=True
+        ):
+            filled = np.where(sentence == BLANK, told.words[b, label], sentence)
+            assert (dataset.tokens == filled).all(axis=1).any()
+            assert not (sentence == told.words[b, label].numpy()).any()
+
+
+def test_others_are_told_no_word(population):
+    assert type(draw(population))._fields == ("support", "support_labels", "query", "query_labels")
+
+
 def test_sentences_are_in_memory(population):
     sample = few_shot.sampler(population, seed=0, stream="train", batch=1, way=5, shot=1, queries=1)
     assert not pipeline.reads_files(sample)

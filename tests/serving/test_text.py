@@ -73,3 +73,44 @@ def test_the_export_answers_as_the_model(learner, served):
 def test_bad_requests_are_refused(served, changed, message):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         ask(served, **changed)
+
+
+WORDS = ["bonds", "of", "CAFÉ", "whatever"]
+
+
+@pytest.fixture(scope="module")
+def chooser(make_learner, tmp_path_factory):
+    """A language model and its export."""
+    learner = make_learner("lstm_lm", vocabulary=len(VOCABULARY), init_range=1.0)
+    path = tmp_path_factory.mktemp("chooser")
+    assert signatures.save(learner, path, vocabulary=VOCABULARY) == ["choose_word"]
+    loaded = tf.saved_model.load(str(path))
+    return learner, loaded.signatures["choose_word"], loaded
+
+
+def test_the_export_of_a_language_model_chooses_as_the_model(chooser):
+    learner, choose, _ = chooser
+    found = choose(query_text=tf.constant(QUERY), words=tf.constant(WORDS))
+    sentences = [[4, 6, 4, 4], [2, 4, 3, 4, 8]]  # with bonds in the blanks
+    for n, sentence in enumerate(sentences):
+        expected = learner.log_likelihoods(tf.constant([sentence]))
+        np.testing.assert_allclose(found["log_likelihoods"][n, 0], expected[0], rtol=1e-5)
+    np.testing.assert_allclose(
+        found["probabilities"], tf.nn.softmax(found["log_likelihoods"]), atol=1e-6
+    )
+    np.testing.assert_array_equal(found["labels"], np.argmax(found["log_likelihoods"], axis=1))
+
+
+@pytest.mark.parametrize(
+    "query, words, message",
+    [
+        (["no blank"], WORDS, "Every sentence must have a"),
+        ([], WORDS, "at least one sentence"),
+        (QUERY, ["two words"], "Every candidate must be one word"),
+        (QUERY, ["", "of"], "Every candidate must be one word"),
+        (QUERY, [], "Every candidate must be one word"),
+    ],
+)
+def test_bad_requests_to_a_language_model_are_refused(chooser, query, words, message):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        chooser[1](query_text=tf.constant(query, tf.string), words=tf.constant(words, tf.string))

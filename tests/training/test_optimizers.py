@@ -27,6 +27,24 @@ def test_halve_goes_by_episodes():
     np.testing.assert_allclose(found, [0.4, 0.4, 0.2, 0.2, 0.1], rtol=1e-6)
 
 
+def test_decay_begins_at_its_episode():
+    """One rate for so many epochs, then lower in each: an epoch is 40 episodes, 10 updates."""
+    sizes = {"schedule": "decay", "decay_from": 80, "decay_every": 40, "decay_by": 4.0}
+    found = rates([0, 19, 20, 29, 30, 39, 40], **sizes)
+    np.testing.assert_allclose(found, [0.4, 0.4, 0.1, 0.1, 0.025, 0.025, 0.00625], rtol=1e-6)
+    found = rates([0, 9, 10], schedule="decay", decay_every=40)
+    np.testing.assert_allclose(found, [0.2, 0.2, 0.1], rtol=1e-6)
+
+
+def test_sgd_without_momentum_is_plain_descent():
+    options = TrainOptions(optimizer="sgd", learning_rate=0.5, momentum=0.0)
+    optimizer, weight = optimizers.make(options), tf.Variable([3.0])
+    optimizer.build([weight])
+    for expected in (2.5, 2.0):
+        optimizer.apply_gradients([(tf.ones([1]), weight)])
+        np.testing.assert_allclose(weight, [expected], rtol=1e-6)
+
+
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
 def test_warmup_rises_linearly_to_the_schedule(schedule):
     found = rates([0, 4, 9, 10, 30], schedule=schedule, warmup=40)

@@ -1,0 +1,109 @@
+"""A word language model as pure functions, [Z] Zaremba et al. 2014 (arXiv 1409.2329).
+
+Dimensions: B rows, T steps, N positions, U units, V words the model tells apart, L tokens of a
+sentence, K candidate words.
+"""
+
+import tensorflow as tf
+
+from oneshot_tf.ops import shapes
+
+PADDING, BLANK = 0, 1  # tokens that are no word; the first is the end of a sentence as well
+BLOCK = 512  # positions whose logits are in memory at once
+
+
+def word_numbers(tokens):
+    """Tokens as what the model tells apart: 0 is the end of a sentence, the blank is none."""
+    return tf.maximum(tokens - 1, 0)
+
+
+def dropout(values, rate, noise):
+    """D of [Z] section 3.1: zeros at random, the rest made larger; the values themselves for no rate.
+
+    Args:
+      values: float32 of any shape.
+      rate: share of zeros.
+      noise: integers [2], the seed; None leaves all values, as in a test.
+    """
+    if noise is None or not rate:
+        return values
+    return tf.nn.experimental.stateless_dropout(values, rate, noise, rng_alg="philox")
+
+
+def loss_and_right(logits, targets):
+    """-log p of the targets, summed over steps and averaged over rows, and how many come first.
+
+    With the sum over the steps, [Z]'s learning rate of 1 and its bounds of the norm are as printed.
+
+    Args:
+      logits: [T, B, V].
+      targets: int32 [T, B].
+
+    Returns:
+      (scalar, scalar).
+    """
+    shapes.check(logits=(logits, "T B V"), targets=(targets, "T B"))
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+    own = tf.gather(tf.stop_gradient(logits), targets, batch_dims=2)
+    # instead of an argmax, which takes longer than the loss
+    first = own >= tf.reduce_max(logits, axis=2)
+    mean = tf.reduce_mean(tf.reduce_sum(losses, axis=0))
+    return mean, tf.reduce_sum(tf.cast(first, tf.float32))
+
+
+def log_probabilities(outputs, targets, kernel, bias):
+    """log p of the targets under softmax(h W + b), [N]; a block of positions at a time.
+
+    Args:
+      outputs: [N, U], h.
+      targets: int32 [N].
+      kernel: [U, V].
+      bias: [V].
+    """
+    shapes.check(
+        outputs=(outputs, "N U"), targets=(targets, "N"), kernel=(kernel, "U V"), bias=(bias, "V")
+    )
+    count = tf.shape(targets)[0]
+    missing = -count % BLOCK
+    outputs = tf.reshape(tf.pad(outputs, [[0, missing], [0, 0]]), [-1, BLOCK, kernel.shape[0]])
+    blocks = outputs, tf.reshape(tf.pad(targets, [[0, missing]]), [-1, BLOCK])
+
+    def block(parts):
+        logits = tf.matmul(parts[0], kernel) + bias
+        return -tf.nn.sparse_softmax_cross_entropy_with_logits(parts[1], logits)
+
+    spec = tf.TensorSpec([BLOCK], tf.float32)
+    found = tf.map_fn(block, blocks, parallel_iterations=1, fn_output_signature=spec)
+    return tf.reshape(found, [-1])[:count]
+
+
+def filled(query, words):
+    """Every query with every candidate in its blanks.
+
+    Args:
+      query: int32 [B, Q, L].
+      words: int32 [B, K].
+
+    Returns:
+      int32 [B, Q, K, L].
+    """
+    shapes.check(query=(query, "B Q L"), words=(words, "B K"))
+    query, words = query[:, :, None, :], words[:, None, :, None]
+    return tf.where(query == BLANK, words, query)
+
+
+def foretold(tokens):
+    """What of sentences is foretold from what: all words and the end, the first from an end before.
+
+    Args:
+      tokens: int32 [N, L].
+
+    Returns:
+      (inputs, targets, there) [N, L + 1]: bool `there` is false behind the end.
+    """
+    shapes.check(tokens=(tokens, "N L"))
+    inputs = tf.pad(tokens, [[0, 0], [1, 0]], constant_values=PADDING)
+    targets = tf.pad(tokens, [[0, 0], [0, 1]], constant_values=PADDING)
+    lengths = tf.reduce_sum(tf.cast(tokens != PADDING, tf.int32), axis=1)
+    there = tf.range(tf.shape(targets)[1]) <= lengths[:, None]
+    return inputs, targets, there
