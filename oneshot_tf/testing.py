@@ -5,7 +5,7 @@ import pathlib
 
 import tensorflow as tf
 
-from oneshot_tf import experiment
+from oneshot_tf import data, experiment
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import figures, protocols, records, tables
@@ -70,7 +70,8 @@ def data_options(config, parsed):
     said = {name: parsed.get(name) for name in names if parsed.get(name) is not None}
     if said.get("dataset", config.data.dataset) != config.data.dataset:
         # a turned character is another one; of a turned digit nobody said so
-        said = {"test_rotations": False, **said}
+        read = data.DATASET_DEFAULTS.get(said["dataset"], {}).get("read", "memory")
+        said = {"test_rotations": False, "read": read, **said}
     options = dataclasses.replace(config.data, **said)
     if parsed.get("split") or options.dataset != config.data.dataset:
         options = dataclasses.replace(options, split=parsed.get("split"))
