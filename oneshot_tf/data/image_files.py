@@ -207,7 +207,7 @@ def lazy(name, classes, decode, size, channels):
     Args:
       name: the data set's name.
       classes: {class: [(store, name)]}.
-      decode: see `LazyImages`.
+      decode: see `FileImages`.
       size: height and width, pixels.
       channels: 1 or 3.
     """

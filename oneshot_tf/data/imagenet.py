@@ -8,13 +8,13 @@ Read from `<data_dir>/[imagenet/][train/]`, or a folder `ILSVRC2012_img_train` t
 The paper says "full size" of its pictures and cites Inception, which takes squares. Here a picture
 is cut to the largest square in its middle, so that nothing is squeezed, and resized to
 `--image_size` (224; 299 is Inception's own); training varies it by `--random_crop` and `--flip`.
-1.28 million pictures do not fit in memory: `--read=files` is this data set's default.
+1.28 million pictures do not fit in memory: `--read=files` is this data set's default; and it takes
+what `python -m oneshot_tf.data.prepare` made of them, under the data directory or its `imagenet`.
 """
 
-import os
 import pathlib
 
-from oneshot_tf.data import image_files, pictures
+from oneshot_tf.data import image_files, pictures, prepared
 from oneshot_tf.errors import UserError
 
 NAME = "imagenet"
@@ -32,23 +32,15 @@ def load(data_dir, options):
     Raises:
       UserError: the pictures are not there, in tar archives, damaged, or too many for the memory.
     """
-    classes = _find(pathlib.Path(data_dir))
+    data_dir = pathlib.Path(data_dir)
+    place = prepared.find([data_dir / NAME, data_dir])
+    if place:
+        return prepared.load(NAME, place, options)
+    classes = _find(data_dir)
     if options.read == "memory":
         count = sum(map(len, classes.values()))
-        check_memory(count * options.image_size**2 * options.channels)
+        prepared.check_memory(count * options.image_size**2 * options.channels)
     return image_files.load(NAME, classes, options, pictures.SHORTER_SIDE)
-
-
-def check_memory(needed):
-    """Refuses pictures of more bytes than this machine's memory, where that is known."""
-    if not hasattr(os, "sysconf"):
-        return
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > there:
-        raise UserError(
-            f"--read=memory needs room for {needed / 2**30:.1f} GiB of pictures. Received: a machine "
-            f"of {there / 2**30:.1f} GiB; leave it out, or say --read=files"
-        )
 
 
 def _find(data_dir):

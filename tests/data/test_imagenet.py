@@ -104,7 +104,7 @@ def test_a_damaged_picture_is_named_or_left_out(ilsvrc, capsys, skip):
 
 def test_what_does_not_fit_in_memory_is_refused(ilsvrc, monkeypatch):
     imagenet.load(ilsvrc, MEMORY)
-    monkeypatch.setattr(os, "sysconf", lambda _: 100)
+    monkeypatch.setattr(os, "sysconf", lambda _: 10)  # bytes of a page, and pages
     with pytest.raises(UserError, match=r"needs room for 0\.0 GiB .*say --read=files"):
         imagenet.load(ilsvrc, MEMORY)
     imagenet.load(ilsvrc, FILES)
