@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 
-from oneshot_tf import data, models, runtime, workdirs
+from oneshot_tf import data, encoder_weights, models, runtime, workdirs
 from oneshot_tf.data import splits
 from oneshot_tf.data.download import DownloadError
 from oneshot_tf.errors import UserError
@@ -167,6 +167,7 @@ def train(config, workdir, draw=None):
     config, dataset, split = with_data(config)
     # what cannot be trained is refused before its folder is made
     learner, sample = make_training(config, dataset, split, strategy)
+    encoder_weights.start(learner, config, split, workdir)
     hooks = make_hooks(learner, config, dataset.select(split.validation), draw, workdir)
     workdirs.prepare(workdir, config, dataset, split)
     write_hparams(workdir, config)

@@ -5,7 +5,7 @@ import pathlib
 
 import tensorflow as tf
 
-from oneshot_tf import data, experiment
+from oneshot_tf import data, encoder_weights, experiment
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import figures, protocols, records, tables
@@ -33,6 +33,7 @@ def evaluate(parsed, options):
     changed = {name: value for name, value in changed.items() if value is not None}
     learner, config, trained = experiment.load(parsed.get("workdir"), options.checkpoint, **changed)
     dataset, split = test_classes(config, parsed, options.part)
+    encoder_weights.check(config.options, dataset.class_names, split["sha256"], False)
     given = {"data": data_options(config, parsed)}
     population = experiment.test_population(dataclasses.replace(config, **given), dataset)
     own_kind = "sequence" if learner.episode == "sequence" else "few_shot"
@@ -51,6 +52,8 @@ def evaluate(parsed, options):
     }
     if getattr(learner.options, "orders", 1) > 1:
         protocol["orders"] = learner.options.orders
+    if getattr(learner.options, "oracle", False):
+        protocol["oracle"] = True
     record = records.make(config, dataset.name, split, protocol, accuracy, learner, trained)
     print(table(record))
     for path in record_paths(parsed, record, own_kind):
