@@ -21,22 +21,20 @@ PUBLISHED = "imagenet"  # the value of the option that names the weights publish
 PUBLISHED_MD5 = ("bcbd6486424b2319ff4ef7d526e38f63", "9a0d58056eeedaa3f26cb7ebd46da564")
 
 
-def start(learner, config, split, workdir):
+def start(learner, config, workdir):
     """Gives the embeddings of a fresh learner the weights that its options name, if any.
 
     Args:
       learner: a built `FewShotLearner`.
       config: its `RunConfig`.
-      split: the `Split` that it will be trained and tested by.
       workdir: the run's folder; where it has a checkpoint, that has the weights.
 
     Raises:
-      UserError: they have seen test classes (without `--oracle`), or cannot be read.
+      UserError: they cannot be read.
     """
     value = getattr(config.options, "encoder_weights", None)
     if not value or (pathlib.Path(workdir) / "checkpoints" / "checkpoint").is_file():
         return
-    check(config.options, split.test, split.sha256())
     layers = {id(x): x for x in (learner.embedding, learner.support_embedding)}
     for layer in layers.values():
         _load(layer, value)

@@ -166,8 +166,9 @@ def train(config, workdir, draw=None):
     strategy = runtime.setup(config.train)
     config, dataset, split = with_data(config)
     # what cannot be trained is refused before its folder is made
+    encoder_weights.check(config.options, split.test, split.sha256())
     learner, sample = make_training(config, dataset, split, strategy)
-    encoder_weights.start(learner, config, split, workdir)
+    encoder_weights.start(learner, config, workdir)
     hooks = make_hooks(learner, config, dataset.select(split.validation), draw, workdir)
     workdirs.prepare(workdir, config, dataset, split)
     write_hparams(workdir, config)

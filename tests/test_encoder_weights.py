@@ -141,7 +141,7 @@ def test_a_step_and_weights_for_another_run(learner, optimizer, episode, tmp_pat
     for v in learner.embedding.variables:
         v.assign(tf.zeros_like(v))
     config = RunConfig("next", "matching", DataOptions(), TrainOptions(), options)
-    encoder_weights.start(learner, config, RAND, tmp_path / "next")
+    encoder_weights.start(learner, config, tmp_path / "next")
     for v, value in zip(learner.embedding.variables, trained, strict=True):
         np.testing.assert_array_equal(v, value)
     check_files(learner, config, tmp_path)
@@ -166,7 +166,7 @@ def check_files(learner, config, tmp_path):
     def start(value):
         options = dataclasses.replace(OPTIONS, encoder_weights=str(value))
         changed = dataclasses.replace(config, options=options)
-        encoder_weights.start(learner, changed, RAND, tmp_path / "next")
+        encoder_weights.start(learner, changed, tmp_path / "next")
 
     first = learner.embedding.variables[0]
     learner.embedding.network.save_weights(tmp_path / "mine.h5")

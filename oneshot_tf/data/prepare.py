@@ -97,10 +97,8 @@ def prepare(options, output):
 
 def _clear(output, options):
     """Makes the folder, and what is in it no prepared one until all is done."""
-    inside = pathlib.Path(options.data_dir).resolve() in (
-        output.resolve(),
-        *output.resolve().parents,
-    )
+    place = output.resolve()
+    inside = data.data_dir(options).resolve() in (place, *place.parents)
     if options.dataset == "folder" and inside:
         raise UserError(
             f"--output must be outside of --data_dir, where it would be a class. Received: {output}"
