@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 
-from oneshot_tf import cluster, data, models, runtime, workdirs
+from oneshot_tf import cluster, data, encoder_weights, models, runtime, workdirs
 from oneshot_tf.data import splits
 from oneshot_tf.data.download import DownloadError
 from oneshot_tf.errors import UserError
@@ -164,7 +164,9 @@ def train(config, workdir, draw=None):
         config, dataset, split = with_data(runtime.with_replicas(config, strategy))
         replication.check_equal(strategy, workdirs.fingerprint(config, dataset, split))
         # what cannot be trained is refused before its folder is made
+        encoder_weights.check(config.options, split.test, split.sha256())
         learner, sample = make_training(config, dataset, split, strategy)
+        encoder_weights.start(learner, config, workdir)
         kept = learner if strategy.num_replicas_in_sync == 1 else make_learner(config)
         hooks = make_hooks(kept, config, dataset.select(split.validation), draw, workdir)
         workdirs.prepare(workdir, config, dataset, split)

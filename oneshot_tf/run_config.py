@@ -12,13 +12,14 @@ class DataOptions(Options):
 
     dataset: str = option(
         "omniglot",
-        "omniglot, mnist, minimnist, glyphs, mini_imagenet, tiny_imagenet, lfw, ptb, or folder (your own)",
+        "omniglot, mnist, minimnist, glyphs, mini_imagenet, tiny_imagenet, imagenet, lfw, ptb, or folder "
+        "(your own)",
     )
     data_dir: str | None = option(None, "where the data is (default: $ONESHOT_TF_DATA, else data)")
     read: str = option(
         "memory",
         "where pictures are kept: all in memory; or, of data sets of picture files, in their files, "
-        "decoded while the model trains",
+        "decoded while the model trains (imagenet: files)",
         choices=("memory", "files"),
     )
     skip_damaged: bool = option(
@@ -27,18 +28,18 @@ class DataOptions(Options):
     split: str | None = option(
         None,
         "which classes train: omniglot has vinyals, background, flmn; mini_imagenet ravi, vinyals; "
-        "tiny_imagenet tiny; lfw tseran; ptb vinyals; all have random (default: the data set's first)",
+        "tiny_imagenet tiny, dogs; imagenet rand, dogs; lfw tseran; ptb vinyals; all have random "
+        "(default: the data set's first)",
     )
     split_seed: int = option(0, "seed of the split `random`", low=0)
     image_size: int = option(
         28,
-        "height and width of a picture in pixels (mini_imagenet, lfw: 84, tiny_imagenet: 64)",
+        "height and width of a picture in pixels (mini_imagenet, lfw: 84, tiny_imagenet: 64, "
+        "imagenet: 224)",
         low=4,
         high=512,
     )
-    channels: int = option(
-        1, "1 for gray, 3 for colour (mini_imagenet, tiny_imagenet: 3)", low=1, high=3
-    )
+    channels: int = option(1, "1 for gray, 3 for colour (the three ImageNets: 3)", low=1, high=3)
     ink: str = option(
         "auto",
         "which side of a gray picture is 1; auto looks at the border",
@@ -99,13 +100,11 @@ class DataOptions(Options):
     random_crop: int = option(
         0,
         "training: pad by this many mirrored pixels, then cut out the size at random; 0 does not "
-        "(mini_imagenet: 8, tiny_imagenet: 4)",
+        "(mini_imagenet: 8, tiny_imagenet: 4, imagenet: 16)",
         low=0,
         high=128,
     )
-    flip: bool = option(
-        False, "training: mirror every other picture (mini_imagenet, tiny_imagenet: true)"
-    )
+    flip: bool = option(False, "training: mirror every other picture (the three ImageNets: true)")
     colour_jitter: float = option(
         0.0,
         "training: change brightness, contrast and saturation by up to this share; 0 does not",

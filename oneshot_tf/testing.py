@@ -5,7 +5,7 @@ import pathlib
 
 import tensorflow as tf
 
-from oneshot_tf import experiment
+from oneshot_tf import data, encoder_weights, experiment
 from oneshot_tf.data import splits
 from oneshot_tf.data.sentences import Sentences
 from oneshot_tf.errors import UserError
@@ -35,17 +35,8 @@ def evaluate(parsed, options):
     changed = {name: value for name, value in changed.items() if value is not None}
     learner, config, trained = experiment.load(parsed.get("workdir"), options.checkpoint, **changed)
     dataset, split = test_classes(config, parsed, options.part)
-    if isinstance(dataset, Sentences) != bool(learner.vocabulary):
-        reads = "sentences" if learner.vocabulary else "pictures"
-        raise UserError(
-            f"--dataset must be one of {reads}, as trained on. Received: {dataset.name}"
-        )
-    if learner.vocabulary and parsed.get("figures"):
-        raise UserError(
-            f"--figures draws pictures, and {config.model} reads sentences; leave it out"
-        )
-    if learner.vocabulary and "eval_queries" not in parsed.values:
-        options = dataclasses.replace(options, eval_queries=1)
+    encoder_weights.check(config.options, dataset.class_names, split["sha256"], False)
+    options = fitting(learner, config, dataset, parsed, options)
     given = {"data": data_options(config, parsed)}
     population = experiment.test_population(dataclasses.replace(config, **given), dataset)
     own_kind = "sequence" if learner.episode == "sequence" else "few_shot"
@@ -64,6 +55,8 @@ def evaluate(parsed, options):
     }
     if getattr(learner.options, "orders", 1) > 1:
         protocol["orders"] = learner.options.orders
+    if getattr(learner.options, "oracle", False):
+        protocol["oracle"] = True
     record = records.make(config, dataset.name, split, protocol, accuracy, learner, trained)
     if learner.episode == "text":
         record["perplexity"] = measure_text(learner, config, dataset.text(options.part))
@@ -79,13 +72,34 @@ def evaluate(parsed, options):
     return record
 
 
+def fitting(learner, config, dataset, parsed, options):
+    """`EvalOptions` that suit what the learner reads: of sentences, one query a class.
+
+    Raises:
+      UserError: pictures for a reader of sentences, or the other way round.
+    """
+    if isinstance(dataset, Sentences) != bool(learner.vocabulary):
+        reads = "sentences" if learner.vocabulary else "pictures"
+        raise UserError(
+            f"--dataset must be one of {reads}, as trained on. Received: {dataset.name}"
+        )
+    if learner.vocabulary and parsed.get("figures"):
+        raise UserError(
+            f"--figures draws pictures, and {config.model} reads sentences; leave it out"
+        )
+    if learner.vocabulary and "eval_queries" not in parsed.values:
+        return dataclasses.replace(options, eval_queries=1)
+    return options
+
+
 def data_options(config, parsed):
     """The run's data options, with what the command line says otherwise."""
     names = ("dataset", "data_dir", "read", "skip_damaged", "test_rotations", "augment_test")
     said = {name: parsed.get(name) for name in names if parsed.get(name) is not None}
     if said.get("dataset", config.data.dataset) != config.data.dataset:
         # a turned character is another one; of a turned digit nobody said so
-        said = {"test_rotations": False, **said}
+        read = data.DATASET_DEFAULTS.get(said["dataset"], {}).get("read", "memory")
+        said = {"test_rotations": False, "read": read, **said}
     options = dataclasses.replace(config.data, **said)
     if parsed.get("split") or options.dataset != config.data.dataset:
         options = dataclasses.replace(options, split=parsed.get("split"))

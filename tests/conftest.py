@@ -89,8 +89,8 @@ def make_learner():
     def make(name, way=WAY, seed=0, image_size=IMAGE_SIZE, vocabulary=0, **options):
         keras.utils.set_random_seed(seed)
         model = models.find(name)
-        known = {field.name for field in dataclasses.fields(model.Options)}
-        small = {key: value for key, value in SMALL.items() if key in known}
+        known = {f.name: f.metadata["choices"] for f in dataclasses.fields(model.Options)}
+        small = {k: v for k, v in SMALL.items() if k in known and v in (known[k] or [v])}
         chosen = model.Options(**{**small, **options})
         sizes = {"image_size": image_size, "channels": 1, "vocabulary": vocabulary}
         return model(chosen, way=way, **sizes, name=name)

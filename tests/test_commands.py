@@ -194,6 +194,20 @@ def test_eval_writes_a_record(trained, tmp_path):
     assert f"{record['accuracy']['2']['mean']:.2f}" in output
 
 
+def test_pictures_of_another_data_set_are_read_as_its_own_defaults_say():
+    from oneshot_tf import testing
+    from oneshot_tf.run_config import DataOptions
+
+    config = SimpleNamespace(data=DataOptions(dataset="imagenet", read="files"))
+
+    def read(*words):
+        own = dict.fromkeys(("dataset", "read", "split"), (str, "x"))
+        return testing.data_options(config, flags.parse(["eval", *words], own, [])).read
+
+    assert read() == "files" and read("--dataset=omniglot") == "memory"
+    assert read("--dataset=lfw", "--read=files") == "files"
+
+
 def test_eval_draws_the_first_episode(trained, tmp_path):
     words = [f"--workdir={trained}", "--eval_episodes=20", f"--figures={tmp_path / 'drawn'}"]
     code, output, errors = run(commands.evaluate, *words)

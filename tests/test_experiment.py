@@ -41,6 +41,8 @@ def config_of(*words):
         (["--dataset=mini_imagenet"], {"image_size": 84, "channels": 3, "random_crop": 8}),
         (["--dataset=tiny_imagenet"], {"image_size": 64, "channels": 3, "random_crop": 4}),
         (["--dataset=tiny_imagenet"], {"flip": True, "rotations": False, "colour_jitter": 0.0}),
+        (["--dataset=imagenet"], {"image_size": 224, "read": "files", "test_rotations": False}),
+        (["--dataset=imagenet", "--read=memory"], {"read": "memory", "channels": 3}),
         (["--model=matching"], {"rotations": True, "test_rotations": True}),
         (["--model=matching", "--dataset=tiny_imagenet"], {"test_rotations": False}),
         (["--model=matching", "--dataset=folder"], {"rotations": True, "test_rotations": False}),

@@ -16,17 +16,19 @@ DATASETS = {
     "folder": "oneshot_tf.data.folder:load",
     "mini_imagenet": "oneshot_tf.data.mini_imagenet:load",
     "tiny_imagenet": "oneshot_tf.data.tiny_imagenet:load",
+    "imagenet": "oneshot_tf.data.imagenet:load",
     "lfw": "oneshot_tf.data.lfw:load",
     "ptb": "oneshot_tf.data.ptb:load",
 }
 # those of single picture files, which need not be read at once
-PICTURE_FILES = ("folder", "mini_imagenet", "tiny_imagenet", "lfw")
+PICTURE_FILES = ("folder", "mini_imagenet", "tiny_imagenet", "imagenet", "lfw")
 # what holds for a data set where nothing is said, whatever the model's own defaults are
 _COLOUR = {"channels": 3, "rotations": False, "test_rotations": False, "flip": True}
 DATASET_DEFAULTS = {
     "folder": {"test_rotations": False},
     "mini_imagenet": {**_COLOUR, "image_size": 84, "random_crop": 8},
     "tiny_imagenet": {**_COLOUR, "image_size": 64, "random_crop": 4},
+    "imagenet": {**_COLOUR, "image_size": 224, "random_crop": 16, "read": "files"},
     "lfw": {
         "rotations": False,
         "test_rotations": False,

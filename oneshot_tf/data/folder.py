@@ -1,11 +1,11 @@
-"""A user's own pictures: `DIR/<class>/*`, one folder a class."""
+"""A user's own pictures: `DIR/<class>/*`, one folder a class, or what `prepare` made of them."""
 
 import hashlib
 import pathlib
 
 import numpy as np
 
-from oneshot_tf.data import cache, damage, image_files, pictures
+from oneshot_tf.data import cache, damage, image_files, pictures, prepared
 from oneshot_tf.data.dataset import from_classes
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import read_bytes
@@ -29,17 +29,15 @@ def load(data_dir, options):
         file that is no readable picture.
     """
     data_dir = pathlib.Path(data_dir)
+    if prepared.find([data_dir]):
+        dataset = prepared.load("folder", data_dir, options)
+        _check(dict(zip(dataset.class_names, dataset.class_sizes, strict=True)), data_dir)
+        return dataset
     classes = list_classes(data_dir)
     if options.skip_damaged:
         kept = damage.leave_out("folder", _named(classes, data_dir))
         classes = {name: [data_dir / file for _, file in files] for name, files in kept.items()}
-    small = [name for name, files in classes.items() if len(files) < 2]
-    if len(classes) < 2 or small:
-        found = f"{small[0]!r} has {len(classes[small[0]])}" if small else f"{len(classes)} classes"
-        raise UserError(
-            f"{data_dir} must hold at least 2 folders, one a class, of at least 2 pictures each; "
-            f"{found}; add pictures or remove the class"
-        )
+    _check({name: len(files) for name, files in classes.items()}, data_dir)
     if options.read == "files":
         size, channels = options.image_size, options.channels
         return image_files.lazy(
@@ -61,6 +59,17 @@ def load(data_dir, options):
         )
 
     return cache.cached("folder", _sha256(classes), settings, build)
+
+
+def _check(sizes, data_dir):
+    """Refuses {class: number of pictures} that nothing can be learned from."""
+    small = [name for name, size in sizes.items() if size < 2]
+    if len(sizes) < 2 or small:
+        found = f"{small[0]!r} has {sizes[small[0]]}" if small else f"{len(sizes)} classes"
+        raise UserError(
+            f"{data_dir} must hold at least 2 folders, one a class, of at least 2 pictures each; "
+            f"{found}; add pictures or remove the class"
+        )
 
 
 def _named(classes, data_dir):

@@ -181,7 +181,8 @@ def load(name, classes, options, middle=None):
       name: the data set's name.
       classes: {class: [(store, name)]}.
       options: `DataOptions`; `image_size`, `channels`, `read` and `skip_damaged` count.
-      middle: cut larger pictures to their middle square of so many pixels first; 0 does not.
+      middle: cut larger pictures to their middle square of so many pixels first; 0 does not,
+        `pictures.SHORTER_SIDE` cuts all to the largest that they have.
 
     Raises:
       UserError: damaged pictures, or an archive that cannot be read as `options` say.
@@ -206,7 +207,7 @@ def lazy(name, classes, decode, size, channels):
     Args:
       name: the data set's name.
       classes: {class: [(store, name)]}.
-      decode: see `LazyImages`.
+      decode: see `FileImages`.
       size: height and width, pixels.
       channels: 1 or 3.
     """

@@ -24,16 +24,12 @@ class LazyImages:
     the small pictures of a batch wait for the lock longer than they decode.
 
     Attributes:
-      files: (store, name) of each picture file: a folder or a zip, and the path in there.
-      decode: (bytes, what to call the file in an error) -> uint8 [S, S, C].
       size: S, pixels.
       channels: C.
-      rows: int64 [n], which of `files` each picture is.
+      rows: int64 [n], which of what is stored each picture is.
       mirror: int8 [n], the axis that each picture is mirrored along, as in [n, S, S, C]; 0 is none.
     """
 
-    files: typing.Sequence[tuple[typing.Any, str]]
-    decode: typing.Callable
     size: int
     channels: int
     rows: np.ndarray
@@ -61,13 +57,17 @@ class LazyImages:
         wanted, places = np.unique(index, return_inverse=True)
         images = np.empty((len(wanted), *self.shape[1:]), np.uint8)
         for i, row in enumerate(wanted):
-            images[i] = self._picture(row)
+            picture = self.stored(self.rows[row])
+            images[i] = np.flip(picture, self.mirror[row] - 1) if self.mirror[row] else picture
         return images[places.reshape(-1)]
 
-    def _picture(self, row):
-        store, name = self.files[self.rows[row]]
-        picture = self.decode(read(store, name), where(store, name))
-        return np.flip(picture, self.mirror[row] - 1) if self.mirror[row] else picture
+    def stored(self, index):
+        """uint8 [S, S, C]: one of what is stored."""
+        raise NotImplementedError
+
+    def origins(self):
+        """(path, (bytes, checksum or None)) of the file that each of what is stored is read from."""
+        raise NotImplementedError
 
     def take(self, rows, axis=0):
         """The pictures of some rows, still in their files, as `numpy.ndarray.take` has them."""
@@ -89,12 +89,35 @@ class LazyImages:
     def fingerprint(self, digest):
         """Feeds a hash with what the pictures are read from: names, sizes, checksums of zips."""
         digest.update(self.rows.tobytes() + self.mirror.tobytes())
+        for name, mark in self.origins():
+            digest.update(f"{name}\0{mark}\n".encode("utf-8", "surrogateescape"))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FileImages(LazyImages):
+    """`LazyImages` of a file each.
+
+    Attributes:
+      files: (store, name) of each picture file: a folder or a zip, and the path in there.
+      decode: (bytes, what to call the file in an error) -> uint8 [S, S, C].
+    """
+
+    files: typing.Sequence[tuple[typing.Any, str]]
+    decode: typing.Callable
+
+    def stored(self, index):
+        """uint8 [S, S, C]: the picture of a file."""
+        store, name = self.files[index]
+        return self.decode(read(store, name), where(store, name))
+
+    def origins(self):
+        """Their own names and marks."""
         for (_, name), mark in zip(self.files, marks(self.files), strict=True):
-            digest.update(f"{name}\0{mark[:2]}\n".encode("utf-8", "surrogateescape"))
+            yield name, mark[:2]
 
 
 def make(files, decode, size, channels):
-    """`LazyImages` of all files, in their order.
+    """`FileImages` of all files, in their order.
 
     Raises:
       UserError: a store that single files cannot be read from.
@@ -104,7 +127,7 @@ def make(files, decode, size, channels):
     _opened.cache_clear()  # an archive may be another one than before
     zipfile_like.cache_clear()
     rows = np.arange(len(files))
-    return LazyImages(files, decode, size, channels, rows, np.zeros(len(files), np.int8))
+    return FileImages(size, channels, rows, np.zeros(len(files), np.int8), files, decode)
 
 
 def check_store(store):

@@ -11,6 +11,7 @@ from oneshot_tf.errors import UserError
 
 # What Pillow's readers raise on damaged files.
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, struct.error, zlib.error)
+SHORTER_SIDE = -1  # of `centre`: the largest square in the middle
 _LONGEST = 2048  # longer sides are halved, thirded, ... first: a padded panorama must fit in memory
 
 
@@ -50,6 +51,8 @@ def centre(image, size):
     """The middle square of a Pillow image, where it is larger than that; `size` 0 leaves it."""
     if not size:
         return image
+    if size == SHORTER_SIDE:
+        size = min(image.size)
     width, height = min(size, image.width), min(size, image.height)
     left, top = (image.width - width) // 2, (image.height - height) // 2
     return image.crop((left, top, left + width, top + height))

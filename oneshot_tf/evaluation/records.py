@@ -44,12 +44,20 @@ def make(config, dataset, split, protocol, accuracy, learner, trained):
         "options": {
             "data": dataclasses.asdict(dataclasses.replace(config.data, data_dir=None)),
             "train": dataclasses.asdict(config.train),
-            "model": dataclasses.asdict(config.options),
+            "model": plain_options(config.options),
         },
         "versions": versions(),
         "commit": commit(),
         "date": datetime.date.today().isoformat(),
     }
+
+
+def plain_options(options):
+    """{option: value} of a model, without the folder that its first weights lay in."""
+    fields = dataclasses.asdict(options)
+    if fields.get("encoder_weights"):
+        fields["encoder_weights"] = pathlib.Path(fields["encoder_weights"]).name
+    return fields
 
 
 def tuned(protocol):

@@ -11,7 +11,7 @@ PRESENTATIONS = ("1", "2", "3", "4", "5", "10")  # the columns of the papers' ta
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 # what makes two tests the same protocol; the number and seed of the episodes only say how sure
 PROTOCOL = ("kind", "part", "way", "shot", "queries", "test_rotations", "augment_test", "bn")
-PROTOCOL += ("finetune", "orders")
+PROTOCOL += ("finetune", "orders", "oracle")
 NEEDED = ("model", "config", "seed", "dataset", "protocol", "accuracy", "paper", "train")
 BN = {"support": "support's statistics", "batch": "whole episode's statistics: transductive"}
 MANY_SHOTS = 3  # tested at so many shots, a row stands in a table of its own
@@ -120,6 +120,8 @@ def note(protocol):
         notes.append(f"fine-tuned{softmax}, {protocol['finetune']['steps']} steps")
     if "orders" in protocol:
         notes.append(f"mean over {protocol['orders']} orders of the support")
+    if protocol.get("oracle"):
+        notes.append("oracle: its encoder has seen the test classes")
     if protocol.get("bn", "running") != "running":
         notes.append(f"batch norm by the {BN[protocol['bn']]}")
     return f" ({', '.join(notes)})" if notes else ""

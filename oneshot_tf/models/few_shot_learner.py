@@ -3,46 +3,17 @@
 Dimensions: B episodes, S support pictures, Q queries, D features, K classes.
 """
 
-import dataclasses
 import math
 
 import tensorflow as tf
 import tf_keras as keras
 
-from oneshot_tf.errors import UserError
-from oneshot_tf.layers.conv4 import Conv4
-from oneshot_tf.layers.sentence_encoder import READERS, SentenceEncoder
+from oneshot_tf.models import encoders
 from oneshot_tf.models.base import Learner
+from oneshot_tf.models.encoders import EmbeddingOptions
 from oneshot_tf.models.finetuning import FineTuning
 from oneshot_tf.ops import losses, matching
-from oneshot_tf.options import Options, option
-
-
-@dataclasses.dataclass(frozen=True)
-class EmbeddingOptions(Options):
-    """Options of every model with a Conv4."""
-
-    filters: int = option(64, "filters of each convolution", low=1)
-    blocks: int = option(4, "convolution blocks; each halves the picture", low=1, high=6)
-    last_relu: bool = option(True, "the last block ends in a ReLU (the papers)")
-    conv_bias: bool = option(False, "convolutions have a bias; batch norm takes it out again")
-    bn: str = option(
-        "running",
-        "batch norm at test: running statistics; those of the support; or of the whole episode, "
-        "queries included (batch: transductive)",
-        choices=("running", "support", "batch"),
-    )
-    reader: str = option(
-        "words",
-        "sentences: the mean of their words; `near`: weighted by the distance to the blank; the last "
-        "state of an lstm; or those at the blank of a bi_lstm (the paper: words)",
-        choices=READERS,
-    )
-    word_width: int = option(64, "sentences: numbers a word (the paper does not say)", low=1)
-    units: int = option(64, "sentences: units of an LSTM", low=1)
-    word_dropout: float = option(
-        0.0, "sentences, training: share of the words' numbers left out", low=0.0, high=0.9
-    )
+from oneshot_tf.options import option
 
 
 def aggregate_option():
@@ -76,11 +47,9 @@ class FewShotLearner(FineTuning, Learner):
 
     def __init__(self, options, **kwargs):
         super().__init__(options, **kwargs)
-        if not self.vocabulary and self.image_shape[0] >> getattr(options, "blocks", 0) == 0:
-            raise UserError(
-                f"--blocks={options.blocks} halves a picture to nothing; it needs --image_size="
-                f"{2**options.blocks} or more. Received: {self.image_shape[0]}"
-            )
+        encoders.check(options, self.image_shape, self.vocabulary)
+        if encoders.uses_inception(options):
+            self.finetune_matches = ()  # it is no function of weights that could be others
         self.embedding = self.make_embedding(options)
         self.support_embedding = self.embedding  # a model may give the support one of its own
         self.width = self.embedding(self.blank()).shape[-1]
@@ -88,23 +57,7 @@ class FewShotLearner(FineTuning, Learner):
 
     def make_embedding(self, options):
         """The layer that embeds pictures [n, H, W, C] or sentences [n, L]: -> [n, D]."""
-        if self.vocabulary:
-            return SentenceEncoder(
-                self.vocabulary,
-                options.word_width,
-                options.units,
-                options.reader,
-                options.word_dropout,
-                name="sentences",
-            )
-        return Conv4(
-            options.filters,
-            options.blocks,
-            options.last_relu,
-            options.conv_bias,
-            self.precision,
-            name="conv4",
-        )
+        return encoders.make(options, self.image_shape, self.vocabulary, self.precision)
 
     def build_weights(self):
         """Makes the weights behind the embedding."""

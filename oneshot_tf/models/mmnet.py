@@ -26,6 +26,7 @@ MOST_SLOTS = 128  # where the number of slots follows the support
 class MMNetOptions(EmbeddingOptions):
     """Where the paper and the default differ, the help says which value is the paper's."""
 
+    encoder: str = option("conv4", "the paper's embedding of pictures", choices=("conv4",))
     bn: str = option("running", "batch norm at test: running statistics", choices=("running",))
     blocks: int = option(4, "convolution blocks, the predicted one included", low=2, high=6)
     last_relu: bool = option(

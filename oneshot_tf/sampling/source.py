@@ -9,6 +9,7 @@ from oneshot_tf.data.sentences import Sentences
 from oneshot_tf.errors import UserError
 from oneshot_tf.sampling import augment, choice, colour, pixels, sentences
 
+MOST_PIXELS = 500 * 84**2  # embedded at once
 OMNIGLOT_SIZE = 105  # pixels; shifts are given in these whatever size pictures are kept at
 
 
@@ -111,11 +112,12 @@ def embedded(source, embed, batch=500):
     Args:
       source: `Source` that does not vary its pictures.
       embed: (float32 [n, H, W, C]) -> [n, D], each picture by itself.
-      batch: pictures embedded at once.
+      batch: pictures embedded at once, fewer of large ones.
     """
     if noise_width(source):
         raise ValueError("Pictures that are varied anew in every episode cannot be embedded once")
-    count = source.images.shape[0]
+    count, size = source.images.shape[:2]
+    batch = max(1, min(batch, MOST_PIXELS // size**2))
 
     @tf.function(reduce_retracing=True)
     def rows(indices, turn):

@@ -1,6 +1,7 @@
 """The model card of an export: what the model is, what it was measured at, how to ask it."""
 
 import dataclasses
+import pathlib
 import sys
 
 from oneshot_tf.data import DATASET_DEFAULTS
@@ -173,6 +174,8 @@ def differences(config, other=None, defaults=None):
             name = field.name
             before, after = defaults.get(name, getattr(there, name)), getattr(here, name)
             idle = name in _NOT_SETTINGS or (flat and name.startswith("encoder_"))
+            if name == "encoder_weights" and after:
+                after = pathlib.PurePath(after).name  # not the folder of this machine
             if before != after and not idle:
                 found.append((name, after, before))
     return found

@@ -29,6 +29,7 @@ LICENCES = {
     "glyphs": "glyphs, drawn by this package: its own licence",
     "mini_imagenet": "ImageNet (Russakovsky et al., 2015): non-commercial research",
     "tiny_imagenet": "ImageNet (Russakovsky et al., 2015): non-commercial research",
+    "imagenet": "ImageNet (Russakovsky et al., 2015): non-commercial research",
     "ptb": "the Penn Treebank (Marcus et al., 1993), derived from the Linguistic Data Consortium's corpus",
     "lfw": "Labeled Faces in the Wild (Huang et al., 2007): research",
 }

@@ -99,7 +99,7 @@ def restore_weights(learner, workdir, which):
     """Restores only the weights of a run, for evaluation and export.
 
     Args:
-      learner: the built learner.
+      learner: the built learner, or what has some of its attributes.
       workdir: the run's folder.
       which: "best" or "last".
 
@@ -121,6 +121,23 @@ def restore_weights(learner, workdir, which):
     except READ_ERRORS as error:
         raise UserError(f"{path} cannot be read ({first_line(error)})") from None
     return int(updates), float(seconds)
+
+
+def restore_part(parts, workdir, which):
+    """Restores some of a run's weights into parts of another learner.
+
+    Args:
+      parts: {name of a learner's attribute: the layer that gets its weights}.
+      workdir: the run's folder.
+      which: "best" or "last".
+
+    Raises:
+      UserError: there is no such checkpoint, or it has no weights of these shapes.
+    """
+    holder = tf.Module()
+    for name, layer in parts.items():
+        setattr(holder, name, layer)
+    restore_weights(holder, workdir, which)
 
 
 def first_line(error):

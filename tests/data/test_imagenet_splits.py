@@ -86,8 +86,15 @@ def test_what_the_scan_lacks_is_counted():
 
 
 @pytest.mark.parametrize(
-    "dataset, name, counts", [("mini_imagenet", "ravi", (64, 16, 20)), ("tiny_imagenet", "tiny", (128, 32, 40))]
-)  # fmt: skip
+    "dataset, name, counts",
+    [
+        ("mini_imagenet", "ravi", (64, 16, 20)),
+        ("tiny_imagenet", "tiny", (128, 32, 40)),
+        ("tiny_imagenet", "dogs", (162, 32, 6)),
+        ("imagenet", "rand", (800, 82, 118)),
+        ("imagenet", "dogs", (800, 82, 118)),
+    ],
+)
 def test_stored_splits_are_disjoint_and_sorted(dataset, name, counts):
     split = splits.stored(name, dataset)
     parts = (split.train, split.validation, split.test)
@@ -121,12 +128,58 @@ def test_the_scanned_split_says_what_was_mended():
     assert fields["train"] == listed[:-16] and fields["validation"] == listed[-16:]
 
 
-def test_the_scanned_split_follows_from_the_scan(real_data):
+@pytest.fixture
+def synsets(real_data):
+    """{wnid: whether it is a dog} of all 1,000."""
     path = real_data / "ilsvrc2012_synsets.csv"
     if not path.is_file():
         pytest.skip(f"needs {path.name}")
     with path.open(encoding="utf-8") as file:
-        known = [row["wnid"] for row in csv.DictReader(file)]
+        return {row["wnid"]: row["is_dog"] == "1" for row in csv.DictReader(file)}
+
+
+def dogs_of(wnids):
+    return [wnid for wnid, is_dog in wnids.items() if is_dog]
+
+
+def test_the_splits_of_all_classes_follow_from_the_scan_and_the_synsets(synsets):
+    fields = stored_fields("imagenet_rand")
+    assert imagenet_splits.rand(fields["scanned"]["test"], list(synsets)) == fields
+    held_out = imagenet_splits.held_out("dogs", list(synsets), dogs_of(synsets), 82)
+    assert held_out == stored_fields("imagenet_dogs")
+
+
+def test_the_dogs_of_tiny_imagenet(synsets):
+    tiny = splits.stored("tiny", "tiny_imagenet")
+    names = [*tiny.train, *tiny.validation, *tiny.test]
+    dogs = set(dogs_of(synsets)) & set(names)
+    fields = imagenet_splits.held_out("dogs", names, dogs, imagenet_splits.TINY_VALIDATION)
+    assert fields == stored_fields("tiny_imagenet_dogs")
+
+
+def test_the_dogs_are_the_same_everywhere():
+    """All ids of the two splits are the same 1,000; Tiny ImageNet's dogs are among the 118."""
+    whole = [splits.stored(name, "imagenet") for name in ("rand", "dogs")]
+    names = [sorted((*s.train, *s.validation, *s.test)) for s in whole]
+    assert names[0] == names[1] and len(names[0]) == 1000
+    dogs = whole[1].test
+    assert (dogs[0], dogs[-1]) == ("n02085620", "n02113978")
+    tiny = splits.stored("dogs", "tiny_imagenet")
+    assert set(tiny.test) <= set(dogs) and not set(tiny.train + tiny.validation) & set(dogs)
+
+
+def test_what_stands_in_for_unread_ids_of_rand_is_said():
+    fields = stored_fields("imagenet_rand")
+    assert fields["unmended"] == ["n02097319", "n0210388"] and fields["missing"] == {"test": 5}
+    assert len(fields["mended"]) == 5 and len(fields["drawn"]) == 7
+    listed = {fields["mended"].get(c, c) for c in fields["scanned"]["test"]}
+    listed -= set(fields["unmended"])
+    assert len(listed) == 111 and not listed & set(fields["drawn"])
+    assert sorted(listed | set(fields["drawn"])) == fields["test"]
+
+
+def test_the_scanned_split_follows_from_the_scan(synsets):
+    known = list(synsets)
     fields = stored_fields("mini_imagenet_vinyals")
     assert imagenet_splits.vinyals(fields["scanned"], known) == fields
 

@@ -38,11 +38,24 @@ def test_row(config, dataset, trained_on, name):
         ("classifier_omniglot", "omniglot", "softmax", "classifier_omniglot#softmax"),
         ("pixels_omniglot", "omniglot", "finetuned", None),
         ("matching_tiny_imagenet", "omniglot", None, None),
+        ("matching_inception_imagenet_rand", "omniglot", None, None),
     ],
 )
 def test_row_of_a_tuned_model(config, dataset, tuned, name):
     expected = papers.ROWS[name] if name else None
     assert papers.row(config, dataset, "omniglot", tuned) == expected
+
+
+@pytest.mark.parametrize("split", ["rand", "dogs"])
+def test_rows_of_imagenet(split):
+    for name in (
+        "pixels_imagenet",
+        "classifier_inception_imagenet",
+        "matching_fce_inception_imagenet",
+    ):
+        config = f"{name}_{split}"
+        assert papers.row(config, "imagenet", "imagenet") == papers.ROWS[config]
+    assert papers.row(f"matching_inception_imagenet_{split}", "imagenet", "imagenet") is None
 
 
 def test_rows_are_percentages():

@@ -11,6 +11,7 @@ import tensorflow as tf
 from oneshot_tf.episodes import SequenceEpisode
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import records, tables
+from oneshot_tf.models.matching import MatchingOptions
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 
 KEYS = {
@@ -42,6 +43,12 @@ def test_a_record_has_all_that_is_needed_to_repeat_it(record):
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", record["date"])
     assert set(record["versions"]) >= {"python", "tensorflow", "oneshot_tf"}
     assert "private" not in json.dumps(record)  # no path of the machine
+
+
+def test_a_record_names_no_folder_of_first_weights():
+    options = MatchingOptions(encoder="inception", encoder_weights="/some/where/run")
+    assert records.plain_options(options)["encoder_weights"] == "run"
+    assert records.plain_options(MatchingOptions())["encoder_weights"] is None
 
 
 def test_a_record_is_read_back_as_it_was(tmp_path, record):

@@ -69,6 +69,12 @@ def test_protocols_are_kept_apart_but_not_their_episodes():
     assert "(rotated classes are classes)" in tables.text(made)
 
 
+def test_an_oracle_says_so_and_stands_by_itself():
+    made = [record(), record(seed=1, oracle=True)]
+    assert [len(g) for g in tables.group(made)] == [1, 1]
+    assert "(oracle: its encoder has seen the test classes)" in tables.text(made)
+
+
 def test_episodes_of_training_are_shown():
     made = [record(seed=s) for s in range(3)]
     assert tables.episodes(made) == "100,000"

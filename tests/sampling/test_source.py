@@ -142,6 +142,18 @@ def test_embedded_episodes_hold_the_embeddings_of_the_same_pictures(make_dataset
     np.testing.assert_array_equal(found.support_labels, pictures.support_labels)
 
 
+def test_fewer_large_pictures_are_embedded_at_once(make_dataset, make_source, monkeypatch):
+    population, sizes = make_source(make_dataset([4, 5])), set()
+
+    def embed(images):
+        tf.numpy_function(lambda n: sizes.add(int(n)), [tf.shape(images)[0]], [], stateful=True)
+        return tf.reshape(images, [-1, 64])
+
+    monkeypatch.setattr(source, "MOST_PIXELS", 2 * 64 + 1)
+    assert source.embedded(population, embed).features.shape == (9, 64)
+    assert sizes == {2, 1}
+
+
 def test_pictures_that_are_varied_anew_cannot_be_embedded_once(make_dataset, make_source):
     with pytest.raises(ValueError, match="varied anew"):
         source.embedded(make_source(make_dataset([4, 4]), flip=True), tf.identity)

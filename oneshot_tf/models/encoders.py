@@ -1,0 +1,113 @@
+"""What embeds the pictures or sentences of the models that compare embeddings."""
+
+import dataclasses
+
+from oneshot_tf.errors import UserError
+from oneshot_tf.layers import inception
+from oneshot_tf.layers.conv4 import Conv4
+from oneshot_tf.layers.sentence_encoder import READERS, SentenceEncoder
+from oneshot_tf.options import Options, option
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddingOptions(Options):
+    """Options of every model with an embedding."""
+
+    encoder: str = option(
+        "conv4",
+        "pictures: conv4, or inception (Inception-v3, 2,048 features; the paper's on ImageNet)",
+        choices=("conv4", "inception"),
+    )
+    encoder_weights: str | None = option(
+        None,
+        "inception: weights to start from: the workdir of a run with --encoder=inception, a Keras .h5 "
+        "file of InceptionV3 without its top, or imagenet (those that Keras publishes)",
+    )
+    freeze_encoder: bool = option(False, "inception: its weights stay as they are")
+    oracle: bool = option(
+        False, "take weights that have seen the test classes: no one-shot result, an upper bound"
+    )
+    filters: int = option(64, "filters of each convolution", low=1)
+    blocks: int = option(4, "convolution blocks; each halves the picture", low=1, high=6)
+    last_relu: bool = option(True, "the last block ends in a ReLU (the papers)")
+    conv_bias: bool = option(False, "convolutions have a bias; batch norm takes it out again")
+    bn: str = option(
+        "running",
+        "batch norm at test: running statistics; those of the support; or of the whole episode, "
+        "queries included (batch: transductive)",
+        choices=("running", "support", "batch"),
+    )
+    reader: str = option(
+        "words",
+        "sentences: the mean of their words; `near`: weighted by the distance to the blank; the last "
+        "state of an lstm; or those at the blank of a bi_lstm (the paper: words)",
+        choices=READERS,
+    )
+    word_width: int = option(64, "sentences: numbers a word (the paper does not say)", low=1)
+    units: int = option(64, "sentences: units of an LSTM", low=1)
+    word_dropout: float = option(
+        0.0, "sentences, training: share of the words' numbers left out", low=0.0, high=0.9
+    )
+
+
+def make(options, image_shape, vocabulary, precision):
+    """The layer that embeds pictures [n, H, W, C] or sentences [n, L]: -> float32 [n, D].
+
+    Args:
+      options: `EmbeddingOptions`.
+      image_shape: (H, W, C) of pictures.
+      vocabulary: how many tokens there are in sentences; 0: pictures.
+      precision: "float32" or "mixed_bfloat16".
+
+    Raises:
+      UserError: pictures that are too small for it, or options that it does not have.
+    """
+    check(options, image_shape, vocabulary)
+    if vocabulary:
+        return SentenceEncoder(
+            vocabulary,
+            options.word_width,
+            options.units,
+            options.reader,
+            options.word_dropout,
+            name="sentences",
+        )
+    if options.encoder == "inception":
+        return inception.Inception(options.freeze_encoder, precision, name="inception")
+    return Conv4(
+        options.filters,
+        options.blocks,
+        options.last_relu,
+        options.conv_bias,
+        precision,
+        name="conv4",
+    )
+
+
+def uses_inception(options):
+    """Whether options of any model say so."""
+    return getattr(options, "encoder", None) == "inception"
+
+
+def check(options, image_shape, vocabulary):
+    """Refuses what an encoder cannot do; arguments as of `make`."""
+    if uses_inception(options):
+        if vocabulary:
+            raise UserError("--encoder=inception reads pictures, no sentences; leave it out")
+        if image_shape[0] < inception.SMALLEST:
+            raise UserError(
+                f"--encoder=inception needs --image_size={inception.SMALLEST} or more. "
+                f"Received: {image_shape[0]}"
+            )
+        if options.bn != "running":
+            raise UserError(f"--encoder=inception needs --bn=running. Received: --bn={options.bn}")
+        return
+    for name in ("encoder_weights", "freeze_encoder", "oracle"):
+        if getattr(options, name, None):
+            raise UserError(f"--{name} needs --encoder=inception; leave it out")
+    # `Pixels` has no blocks
+    if not vocabulary and image_shape[0] >> getattr(options, "blocks", 0) == 0:
+        raise UserError(
+            f"--blocks={options.blocks} halves a picture to nothing; it needs --image_size="
+            f"{2**options.blocks} or more. Received: {image_shape[0]}"
+        )
