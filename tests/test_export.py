@@ -26,7 +26,7 @@ def run(tmp_path_factory, make_dataset):
 def quick(run):
     """`export.export` without the graph: signatures cost seconds, and have tests of their own."""
 
-    def save(learner, path, ink, logits_of=None, vocabulary=None):
+    def save(learner, path, ink, logits_of=None, vocabulary=None, in_half=False):
         (path / "saved_model.pb").write_bytes(b"graph")
         return ["classify"]
 

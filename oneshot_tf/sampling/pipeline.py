@@ -1,8 +1,10 @@
 """Episodes whose pictures are in files, read ahead by tf.data while the model trains."""
 
 import contextlib
+import gc
 import os
 import re
+import weakref
 
 import tensorflow as tf
 
@@ -32,14 +34,24 @@ class Feed:
           strategy: a `tf.distribute.Strategy`.
         """
         self._make = lambda start: iter(batches(sample, share, strategy, start))
-        self._iterator, self._next = None, None
+        self._open, self._next = {}, None
+        # what reads ahead runs Python, and would wait for an interpreter that has ended
+        weakref.finalize(self, _close, self._open)
 
     def take(self, start, num):
         """An iterator whose next `num` elements are the updates start .. start + num - 1."""
         if start != self._next:
-            self._iterator = self._make(start)
+            self._open["iterator"] = self._make(start)
         self._next = start + num
-        return self._iterator
+        return self._open["iterator"]
+
+
+def _close(iterators):
+    """Ends the reading ahead; a compiled function may keep the iterator itself as its argument."""
+    for iterator in iterators.values():
+        vars(iterator).clear()
+    iterators.clear()
+    gc.collect()
 
 
 def batches(sample, share, strategy, start):
