@@ -39,7 +39,10 @@ class Feed:
         weakref.finalize(self, _close, self._open)
 
     def take(self, start, num):
-        """An iterator whose next `num` elements are the updates start .. start + num - 1."""
+        """An iterator whose next `num` elements are the updates start .. start + num - 1.
+
+        It reads as long as the feed is there.
+        """
         if start != self._next:
             self._open["iterator"] = self._make(start)
         self._next = start + num

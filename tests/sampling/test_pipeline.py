@@ -103,7 +103,8 @@ def test_a_damaged_file_is_named(make_samplers, tmp_path, ahead):
     message = r"class4.\d\.png is not a readable picture \(.*\); replace"
     with pytest.raises(UserError, match=message), pipeline.user_errors():
         if ahead:
-            next(pipeline.Feed(files, 2, tf.distribute.get_strategy()).take(0, 1))
+            feed = pipeline.Feed(files, 2, tf.distribute.get_strategy())
+            next(feed.take(0, 1))
         else:
             files(tf.constant(0, tf.int64))
 
