@@ -230,11 +230,7 @@ def make_hooks(learner, config, held_out, draw, workdir):
 
 def pictures_to_embed(learner, config, held_out):
     """(pictures, names of their classes) for the projector; None where it gets none."""
-    if (
-        not config.train.figures_every
-        or learner.vocabulary
-        or learner.embed(learner.blank()) is None
-    ):
+    if not config.train.figures_every or learner.embed(learner.blank()) is None:
         return None
     return projector.choose(shrink(held_out, config) if source.varies(config.data) else held_out)
 

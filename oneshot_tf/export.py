@@ -17,7 +17,7 @@ OWN = {
     "output": (str, "where to write <n>/ (default: <workdir>/export)"),
     "checkpoint": (str, "best or last (default: best, or last where all classes trained)"),
     "record": (str, "record to put beside it (default: the newest of <workdir>/evaluation)"),
-    "half": (bool, "keep large weights as float16: half the bytes on disk, the same speed"),
+    "half": (bool, "keep large weights as float16, which takes half the bytes on disk"),
     "finetune_steps": (
         int,
         "answer after so many Adam steps on the request's support (default: 0)",

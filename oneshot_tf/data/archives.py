@@ -10,6 +10,8 @@ from oneshot_tf.errors import UserError
 MAX_FILES = 2_000_000
 MAX_BYTES = 20 << 30
 TAR_SUFFIXES = (".tar", ".tgz", ".tar.gz")
+# what reading a member of an open `ZipFile` raises where it is damaged
+DAMAGE = (zipfile.BadZipFile, OSError, EOFError, zlib.error, RuntimeError)
 
 
 def damaged(path, error):
@@ -79,7 +81,7 @@ def read(archive, info):
     """
     try:
         return archive.read(info)
-    except (zipfile.BadZipFile, OSError, EOFError, zlib.error, RuntimeError) as error:
+    except DAMAGE as error:
         raise damaged(archive.filename, error) from None
 
 

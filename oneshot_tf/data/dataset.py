@@ -9,8 +9,38 @@ from oneshot_tf.data.lazy_images import LazyImages
 from oneshot_tf.errors import UserError
 
 
+class Classes:
+    """What data sets of classes have in common: `name`, `class_names`, `offsets` of what each owns."""
+
+    called = "classes"  # in messages
+
+    @property
+    def num_classes(self):
+        return len(self.class_names)
+
+    @property
+    def class_sizes(self):
+        """int64 [classes]: how many pictures, or sentences, each class has."""
+        return np.diff(self.offsets)
+
+    def places(self, class_names):
+        """Where the classes named stand, a list of ints.
+
+        Raises:
+          UserError: one is not there.
+        """
+        index = {name: i for i, name in enumerate(self.class_names)}
+        missing = [name for name in class_names if name not in index]
+        if missing:
+            raise UserError(
+                f"Data set {self.name} lacks {len(missing)} {self.called} of the split, first "
+                f"{missing[0]!r}; is the data complete?"
+            )
+        return [index[name] for name in class_names]
+
+
 @dataclasses.dataclass(frozen=True)
-class Dataset:
+class Dataset(Classes):
     """Pictures sorted by class.
 
     Attributes:
@@ -42,27 +72,12 @@ class Dataset:
         if len(set(self.class_names)) != len(self.class_names):
             raise ValueError("`class_names` must be unique")
 
-    @property
-    def num_classes(self):
-        return len(self.class_names)
-
-    @property
-    def class_sizes(self):
-        """int64 [classes]: how many pictures each class has."""
-        return np.diff(self.offsets)
-
     def select(self, class_names):
         """The classes named, in that order, as a data set of their own."""
-        index = {name: i for i, name in enumerate(self.class_names)}
-        missing = [name for name in class_names if name not in index]
-        if missing:
-            raise UserError(
-                f"Data set {self.name} lacks {len(missing)} classes of the split, first "
-                f"{missing[0]!r}; is the data complete?"
-            )
-        if not class_names:
+        places = self.places(class_names)
+        if not places:
             raise UserError(f"Data set {self.name} has no classes; expected at least one")
-        parts = [np.arange(self.offsets[index[n]], self.offsets[index[n] + 1]) for n in class_names]
+        parts = [np.arange(self.offsets[c], self.offsets[c + 1]) for c in places]
         offsets = np.cumsum([0, *map(len, parts)]).astype(np.int64)
         images = self.images.take(np.concatenate(parts), axis=0)
         return Dataset(self.name, images, offsets, tuple(class_names))

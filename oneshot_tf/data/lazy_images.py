@@ -5,8 +5,6 @@ import functools
 import os
 import pathlib
 import typing
-import zipfile
-import zlib
 
 import numpy as np
 
@@ -158,7 +156,7 @@ def read(store, name):
         return read_bytes(pathlib.Path(store) / name)
     try:
         return _archive(store).read(name)
-    except (zipfile.BadZipFile, OSError, EOFError, KeyError, zlib.error, RuntimeError) as error:
+    except (*archives.DAMAGE, KeyError) as error:
         raise UserError(f"{store}: {name} is damaged ({error}); get the archive again") from None
 
 

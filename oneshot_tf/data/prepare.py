@@ -146,11 +146,15 @@ def _shard(source, options, output, number, rows, marks):
 def _digest(source, options, rows, marks):
     """Hash of what a shard is made of: settings, classes, files and when they changed."""
     digest = hashlib.sha256(json.dumps(prepared.settings_of(options)).encode())
-    labels = np.searchsorted(source.offsets, np.arange(rows.start, rows.stop), side="right") - 1
-    for row, label in zip(rows, labels, strict=True):
+    for row, label in zip(rows, _labels(source, rows), strict=True):
         name = f"{label}\0{source.class_names[label]}\0{source.images.files[row][1]}"
         digest.update(f"{name}\0{marks[row]}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
+
+
+def _labels(source, rows):
+    """int64: the class of each of some rows of a `Dataset`."""
+    return np.searchsorted(source.offsets, rows, side="right") - 1
 
 
 def _read_beside(path, shard, digest):
@@ -173,7 +177,7 @@ def _write(source, path, rows, skip):
     import tensorflow as tf  # late: reading needs none
 
     kept, at, checksums, left_out, end = [], [], [], [], 0
-    labels = np.searchsorted(source.offsets, rows, side="right") - 1
+    labels = _labels(source, rows)
     try:
         with replacing(path, "wb") as file, tf.io.TFRecordWriter(file.name) as writer:
             for row, picture in _decoded(source.images, rows, skip):

@@ -5,6 +5,7 @@ import hashlib
 
 import numpy as np
 
+from oneshot_tf.data.dataset import Classes
 from oneshot_tf.errors import UserError
 
 PADDING, BLANK = 0, 1  # tokens that are no word
@@ -14,7 +15,7 @@ RESERVED = ("", BLANK_WORD)
 
 
 @dataclasses.dataclass(frozen=True)
-class Sentences:
+class Sentences(Classes):
     """Words, and the sentences of each; one sentence is of every word that it has.
 
     Speaks like a `Dataset`.
@@ -37,14 +38,7 @@ class Sentences:
     vocabulary: tuple[str, ...]
     parts: tuple[tuple[str, int, int], ...] = ()
 
-    @property
-    def num_classes(self):
-        return len(self.class_names)
-
-    @property
-    def class_sizes(self):
-        """int64 [classes]: how many sentences each word has."""
-        return np.diff(self.offsets)
+    called = "words"
 
     @property
     def words(self):
@@ -61,14 +55,7 @@ class Sentences:
 
     def select(self, class_names):
         """The classes named, in that order; sentences stay where they are."""
-        index = {name: i for i, name in enumerate(self.class_names)}
-        missing = [name for name in class_names if name not in index]
-        if missing:
-            raise UserError(
-                f"Data set {self.name} lacks {len(missing)} words of the split, first "
-                f"{missing[0]!r}; is the data complete?"
-            )
-        chosen = [index[name] for name in class_names]
+        chosen = self.places(class_names)
         rows = np.split(self.rows, self.offsets[1:-1])
         return dataclasses.replace(
             self,

@@ -2,10 +2,8 @@
 
 import math
 
-import numpy as np
 import tensorflow as tf
 
-from oneshot_tf.data.sentences import END
 from oneshot_tf.sampling import text as running
 
 ROWS = 20  # read side by side in validation; a test reads one, so that nothing is forgotten
@@ -24,8 +22,7 @@ def measure(learner, text, rows=ROWS):
     cut = len(text) // rows * rows
     parts = [running.rows(text, rows)] if cut else []
     if cut < len(text):
-        before = np.concatenate([[END], text[:-1]]).astype(np.int32)
-        parts.append((before[None, cut:], np.asarray(text, np.int32)[None, cut:]))
+        parts.append(tuple(part[None, cut:] for part in running.pairs(text)))
     steps = max(1, POSITIONS // rows)
 
     @tf.function(reduce_retracing=True)

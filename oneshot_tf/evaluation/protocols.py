@@ -28,7 +28,7 @@ def sequence(learner, sample, episodes, presentations):
 
     @tf.function
     def answer(first, *read):
-        episode = sample.finish(*read) if read else sample(first)
+        episode = pipeline.episodes(sample, first, read)
         correct = learner.predict_labels(learner(episode)) == episode.labels
         return losses.accuracy_by_presentation(correct, episode.presentations, presentations)
 
@@ -53,7 +53,7 @@ def few_shot(learner, sample, episodes, batch=BATCH, logits_of=None):
 
     @tf.function
     def answer(first, *read):
-        episode = sample.finish(*read) if read else sample(first)
+        episode = pipeline.episodes(sample, first, read)
         correct = learner.predict_labels(logits_of(episode)) == episode.query_labels
         there = tf.cast(episode.query_labels >= 0, tf.float32)
         right = tf.reduce_sum(tf.cast(correct, tf.float32) * there, axis=1)

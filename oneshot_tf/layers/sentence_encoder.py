@@ -9,10 +9,10 @@ import tf_keras as keras
 from oneshot_tf.layers.bi_lstm import BiLSTM
 from oneshot_tf.layers.plain_cell import PlainCell
 from oneshot_tf.layers.unroll import unroll
-from oneshot_tf.ops import shapes
+from oneshot_tf.ops import language
+from oneshot_tf.ops.language import BLANK, PADDING
 
 READERS = ("words", "near", "lstm", "bi_lstm")
-PADDING, BLANK = 0, 1  # tokens that are no word
 REACH = 10  # words on each side of the blank that `near` tells apart
 
 
@@ -51,12 +51,10 @@ class SentenceEncoder(keras.layers.Layer):
 
     def call(self, tokens, training=False):
         """[n, D]; padding has no part in it."""
-        shapes.check(tokens=(tokens, "n L"))
-        longest = tf.reduce_max(tf.reduce_sum(tf.cast(tokens != PADDING, tf.int32), axis=1))
+        longest = tf.reduce_max(language.lengths(tokens))
         tokens = tokens[:, : tf.maximum(longest, 1)]  # no step is made for padding alone
-        words = tf.gather(self.table, tokens)
-        if training and self.dropout:
-            words = tf.nn.experimental.stateless_dropout(words, self.dropout, seed_of(tokens))
+        noise = seed_of(tokens) if training else None
+        words = language.dropout(tf.gather(self.table, tokens), self.dropout, noise)
         there = tokens != PADDING
         if self.reader == "lstm":
             start = self.lstm.initial_state(tf.shape(tokens)[0])

@@ -89,10 +89,9 @@ class LSTMLanguageModel(Learner):
         self.kernel = self.add_weight("softmax_kernel", [chosen.units, words])
         self.bias = self.add_weight("softmax_bias", [words])
         # of biases as well: no gate is open at the start, as in the authors' code
-        start = keras.initializers.RandomUniform(-chosen.init_range, chosen.init_range)
         for weight in self.trainable_variables:
-            start = start.__class__.from_config(start.get_config())  # each draws its own numbers
-            weight.assign(start(weight.shape))
+            start = keras.initializers.RandomUniform(-chosen.init_range, chosen.init_range)
+            weight.assign(start(weight.shape))  # one that is called again would repeat itself
 
     @classmethod
     def defaults_for(cls, options):
@@ -185,9 +184,7 @@ class LSTMLanguageModel(Learner):
 
         A sentence has the tokens before the first padding.
         """
-        longest = tf.reduce_max(
-            tf.reduce_sum(tf.cast(tokens != language.PADDING, tf.int32), axis=1)
-        )
+        longest = tf.reduce_max(language.lengths(tokens))
         inputs, targets, there = language.foretold(tokens[:, :longest])
         count = tf.shape(tokens)[0]
         outputs, _ = self.read(inputs, self.first_state(count))

@@ -17,6 +17,12 @@ def word_numbers(tokens):
     return tf.maximum(tokens - 1, 0)
 
 
+def lengths(tokens):
+    """int32 [N]: how many tokens of sentences int32 [N, L] are no padding."""
+    shapes.check(tokens=(tokens, "N L"))
+    return tf.reduce_sum(tf.cast(tokens != PADDING, tf.int32), axis=1)
+
+
 def dropout(values, rate, noise):
     """D of [Z] section 3.1: zeros at random, the rest made larger; the values themselves for no rate.
 
@@ -101,9 +107,7 @@ def foretold(tokens):
     Returns:
       (inputs, targets, there) [N, L + 1]: bool `there` is false behind the end.
     """
-    shapes.check(tokens=(tokens, "N L"))
     inputs = tf.pad(tokens, [[0, 0], [1, 0]], constant_values=PADDING)
     targets = tf.pad(tokens, [[0, 0], [0, 1]], constant_values=PADDING)
-    lengths = tf.reduce_sum(tf.cast(tokens != PADDING, tf.int32), axis=1)
-    there = tf.range(tf.shape(targets)[1]) <= lengths[:, None]
+    there = tf.range(tf.shape(targets)[1]) <= lengths(tokens)[:, None]
     return inputs, targets, there

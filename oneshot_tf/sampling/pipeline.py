@@ -20,6 +20,17 @@ def reads_files(sample):
     return isinstance(sample, Sampler) and sample.population.in_files
 
 
+def episodes(sample, first, read):
+    """The episodes from number `first` on, of the element of `batches` that was read for them.
+
+    Args:
+      sample: what draws episodes.
+      first: integer scalar.
+      read: what `sample.read(first)` gave; () draws them now.
+    """
+    return sample.finish(*read) if read else sample(first)
+
+
 class Feed:
     """What the updates of a run are made of, from any update on.
 

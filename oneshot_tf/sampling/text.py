@@ -18,10 +18,13 @@ def rows(text, count):
       text: int32 [n].
       count: how many rows.
     """
-    text = np.asarray(text, np.int32)
     length = len(text) // count
-    before = np.concatenate([[END], text[:-1]]).astype(np.int32)
-    return tuple(part[: count * length].reshape(count, length) for part in (before, text))
+    return tuple(part[: count * length].reshape(count, length) for part in pairs(text))
+
+
+def pairs(text):
+    """(inputs, targets), int32 [n]: the word before each word of a text, and the word."""
+    return np.concatenate([[END], text[:-1]]).astype(np.int32), np.asarray(text, np.int32)
 
 
 def pieces(words, batch, steps):

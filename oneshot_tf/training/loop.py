@@ -11,7 +11,7 @@ from oneshot_tf.sampling import pipeline
 from oneshot_tf.training import optimizers
 from oneshot_tf.training.checkpoints import Checkpoints
 from oneshot_tf.training.logging import Log
-from oneshot_tf.training.replication import Replication, Trained
+from oneshot_tf.training.replication import Replication, Trained, first_local
 from oneshot_tf.training.signals import Interrupted, Signals
 
 
@@ -67,7 +67,7 @@ def make_train_steps(learner, optimizer, sample, options, strategy, carried=()):
                 read = () if feed is None else feed.get_next()
                 now, state = strategy.run(update, args=(start + i, state, *read))
                 # all replicas have the same numbers, of the whole batch
-                now = [strategy.experimental_local_results(x)[0] for x in now]
+                now = [first_local(strategy, x) for x in now]
                 loss, norm = loss + now[0], norm + now[1]
                 right, shown = right + now[2], shown + now[3]
                 fresh = tf.reduce_any(now[4] > 0) & (first_bad < 0)
@@ -98,7 +98,7 @@ def _make_update(learner, optimizer, sample, options, replicas):
     def update(number, state, *read):
         context = tf.distribute.get_replica_context()
         replica = tf.cast(context.replica_id_in_sync_group, tf.int64)
-        episode = sample.finish(*read) if read else sample((number * replicas + replica) * share)
+        episode = pipeline.episodes(sample, (number * replicas + replica) * share, read)
         with tf.GradientTape() as tape:
             loss, metrics, *after = learner.train_loss(episode, *([state] if state else []))
         gradients = tape.gradient(loss, weights)

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from oneshot_tf.data import sentences
 from oneshot_tf.ops import language
+
+
+def test_tokens_that_are_no_word_are_those_of_the_data():
+    """What carries a paper imports no data: the numbers stand in both."""
+    assert (language.PADDING, language.BLANK) == (sentences.PADDING, sentences.BLANK)
 
 
 def test_word_numbers_leave_out_the_blank():
