@@ -49,7 +49,8 @@ def parse(argv, own, groups, models=None, defaults=None):
 
     Args:
       argv: the words, the command's name first.
-      own: {name: (type, help)} of the command's own flags; the type `range` is low:high.
+      own: {name: (type, help)} of the command's own flags; the type `range` takes whole
+        numbers, as `read_numbers` does.
       groups: options classes whose fields are flags.
       models: None, or () -> {model name: options class}; then `--model` is a flag too, and a flag
         that the named model does not have is an error.
@@ -82,7 +83,9 @@ def parse(argv, own, groups, models=None, defaults=None):
         raise UserError(f"{str(error).splitlines()[0]} (--help lists the flags)") from None
     given = {name: values[name].value for name in known if values[name].present}
     spanning = {f.name for cls in groups for f in dataclasses.fields(cls) if spans(f)}
-    spanning |= {name for name, (kind, _) in own.items() if kind is range}
+    for name, (kind, _) in own.items():
+        if kind is range and name in given:
+            given[name] = read_numbers(name, given[name])
     for name in spanning & set(given):
         given = {**read_span(name, given[name]), **{k: v for k, v in given.items() if k != name}}
     if values["help"].value:
@@ -128,6 +131,20 @@ def read_span(name, text):
     if numbers[0] > numbers[1]:
         raise UserError(f"--{name} must be a whole number, or low:high. Received: {text}")
     return {name: numbers[1], f"{name}_from": numbers[0] if colon else None}
+
+
+def read_numbers(name, text):
+    """(5, 20) of "5,20", (1, 2, 3) of "1:3", (5,) of "5".
+
+    Raises:
+      UserError: no whole number, or low above high.
+    """
+    found = []
+    for part in text.split(","):
+        span = read_span(name, part)
+        low = span[f"{name}_from"]
+        found += range(span[name] if low is None else low, span[name] + 1)
+    return tuple(dict.fromkeys(found))
 
 
 def listed(value):

@@ -122,15 +122,13 @@ def measure_sequence(learner, config, population, parsed, options):
     """Accuracy by presentation, in episodes as long as the training's."""
     if learner.episode != "sequence":
         raise UserError(f"{config.model} answers queries, no sequences; use --protocol=few_shot")
-    if parsed.get("way_from") or parsed.get("shot_from"):
-        raise UserError(
-            "--way and --shot must be one number each for sequences; leave out low:high"
-        )
-    if parsed.get("way") not in (None, config.train.way):
-        raise UserError(
-            f"--way must be {config.train.way}, as trained. Received: {parsed.get('way')}"
-        )
-    shot = parsed.get("shot") or config.train.shot
+    (way, *ways), (shot, *shots) = (
+        parsed.get(n) or (getattr(config.train, n),) for n in ("way", "shot")
+    )
+    if ways or shots:
+        raise UserError("--way and --shot must be one number each for sequences")
+    if way != config.train.way:
+        raise UserError(f"--way must be {config.train.way}, as trained. Received: {way}")
     sample = sequence_sampler(learner, config, population, shot, options)
     accuracy = protocols.sequence(learner, sample, options.eval_episodes, shot)
     return {"way": config.train.way, "shot": shot}, accuracy
@@ -172,30 +170,21 @@ def measure_text(learner, config, text):
 
 def settings_of(learner, config, parsed, population):
     """[(way, shot)] of the few-shot protocol: the usual ones as far as model and data go."""
-    way, shot = parsed.get("way"), parsed.get("shot")
-    if parsed.get("way_from") or parsed.get("shot_from"):
-        ways = numbers(parsed, "way") or (config.train.way,)
-        settings = [(w, s) for w in ways for s in numbers(parsed, "shot") or (1,)]
-    else:
-        usual = SENTENCES if learner.vocabulary else SETTINGS
-        settings = [s for s in usual if (way in (None, s[0])) and (shot in (None, s[1]))]
-        settings = settings or [(way or config.train.way, shot or 1)]
-    if way is None:
+    ways, shots = parsed.get("way"), parsed.get("shot")
+    usual = SENTENCES if learner.vocabulary else SETTINGS
+    settings = [(w, s) for w, s in usual if w in (ways or [w]) and s in (shots or [s])]
+    if not settings or any(len(chosen or ()) > 1 for chosen in (ways, shots)):
+        settings = [(w, s) for w in ways or (config.train.way,) for s in shots or (1,)]
+    if ways is None:
         there = population.people.num_classes
-        settings = [s for s in settings if s[0] <= there] or [(there, shot or 1)]
+        settings = [s for s in settings if s[0] <= there] or [(there, s) for s in shots or (1,)]
     if learner.episode == "sequence":
         settings = [s for s in settings if s[0] <= config.train.way]
         if not settings:
             raise UserError(
-                f"--way must be at most {config.train.way}, as trained. Received: {way}"
+                f"--way must be at most {config.train.way}, as trained. Received: {ways[0]}"
             )
     return settings
-
-
-def numbers(parsed, name):
-    """All from low to high of `--name=low:high`, one number of `--name=5`, nothing without."""
-    high = parsed.get(name)
-    return () if high is None else range(parsed.get(f"{name}_from") or high, high + 1)
 
 
 def sequence_sampler(learner, config, population, shot, options, batch=protocols.BATCH):
@@ -230,7 +219,7 @@ def first_episode(learner, config, population, parsed, options):
     if learner.episode == "sequence":
         shot = config.train.shot
         if options.protocol != "few_shot":
-            shot = parsed.get("shot") or shot
+            shot = (parsed.get("shot") or (shot,))[0]
         sample = sequence_sampler(learner, config, population, shot, options, batch=1)
     else:
         way, shot = settings_of(learner, config, parsed, population)[0]

@@ -226,7 +226,7 @@ def test_the_episode_drawn_is_the_first_that_is_tested(distinct_dataset, make_so
     from oneshot_tf.run_config import EvalOptions
 
     learner = Learner(Options(), way=3, image_size=8, channels=1)
-    parsed = flags.parse(["eval", "--way=3"], {"way": (int, "x"), "shot": (int, "x")}, [])
+    parsed = flags.parse(["eval", "--way=3"], {"way": (range, "x"), "shot": (range, "x")}, [])
     options, population = EvalOptions(eval_queries=2), make_source(distinct_dataset)
     config = SimpleNamespace(train=SimpleNamespace(way=3))
     found = testing.first_episode(learner, config, population, parsed, options)

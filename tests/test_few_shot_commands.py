@@ -123,6 +123,9 @@ def test_a_span_is_tested_one_after_the_other(trained, tmp_path):
     record = json.loads(path.read_text())
     assert list(record["accuracy"]) == ["2w1s", "2w2s", "2w3s"]
     assert (record["protocol"]["way"], record["protocol"]["shot"]) == ([2], [1, 2, 3])
+    assert run(commands.evaluate, *words[:-2], "--way=2,4", "--shot=1,3")[0] == 0
+    (listed,) = set(tmp_path.glob("*.json")) - {path}
+    assert list(json.loads(listed.read_text())["accuracy"]) == ["2w1s", "2w3s", "4w1s", "4w3s"]
     code, _, errors = run(commands.evaluate, *words[:-1], "--shot=3:1")
     assert code == 1 and "--shot must be a whole number, or low:high" in one_line(errors)
 

@@ -185,6 +185,13 @@ def test_a_span_sets_both_of_its_numbers(word, expected):
     assert (options.way, options.way_from) == expected
 
 
+@pytest.mark.parametrize(
+    "text, expected", [("5", (5,)), ("5,20", (5, 20)), ("1:3", (1, 2, 3)), ("1:2,2,7", (1, 2, 7))]
+)
+def test_numbers_are_one_some_or_all_between_two(text, expected):
+    assert flags.parse(["eval", f"--way={text}"], {"way": (range, "x")}, []).get("way") == expected
+
+
 @pytest.mark.parametrize("value", ["20:5", "5:", ":5", "5:6:7", "five", "5.0"])
 def test_a_bad_span_is_one_line(value):
     with pytest.raises(UserError, match=f"--way must be a whole number, or low:high.*{value}"):

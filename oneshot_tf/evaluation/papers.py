@@ -39,6 +39,20 @@ ROWS = {
     "mmnet_omniglot": _few_shot(99.28, 99.77, 97.16, 98.93),
     "mmnet_mini_imagenet": _few_shot(53.37, 66.97),
     "mmnet_uniform_mini_imagenet": _few_shot(52.74, 65.82),
+    # [RE] Kaiser et al. 2017, table 2; [GM] Tseran and Harada 2018, tables 1 to 3, the better of
+    # "n_train = n_test" (92.3 of 20 ways 1 shot) and "n_train < n_test" (92.6)
+    "rare_events_omniglot": _few_shot(98.4, 99.6, 95.0, 98.6),
+    "gaussian_memory_omniglot": _few_shot(97.4, 98.9, 92.6, 98.4)
+    | _row(82.2, 92.8, 71.4, 87.1, keys=("100w1s", "100w5s", "400w1s", "400w5s")),
+    "gaussian_memory_lfw": _row(
+        64.4,
+        84.0,
+        39.9,
+        63.4,
+        22.7,
+        44.0,
+        keys=("5w1s", "5w5s", "20w1s", "20w5s", "80w1s", "80w5s"),
+    ),
     # [MN], section 4.1.3
     "matching_ptb": {"5w1s": 32.4, "5w2s": 36.1, "5w3s": 38.2},
     "classifier_omniglot@mnist": {"10w1s": 63.0},

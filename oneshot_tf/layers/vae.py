@@ -10,8 +10,6 @@ import tf_keras as keras
 
 from oneshot_tf.ops import gaussian, shapes
 
-STAGES = 2  # how often the decoder doubles a picture
-
 
 class Posterior(typing.NamedTuple):
     """q(z_c, z_s | x) = q(z_c | x) q(z_s | x).
@@ -55,20 +53,23 @@ class PosteriorHeads(keras.layers.Layer):
 class Decoder(keras.layers.Layer):
     """p(x | z_c, z_s): logits of the pixels, each a Bernoulli variable.
 
-    A dense layer makes a small picture of many channels, which is twice doubled and convolved.
+    A dense layer makes a small picture of many channels, which is doubled twice: by repetition, and
+    by laying out channels as pixels, so that no convolution works on many channels at full size
+    (which would cost more than all else of a training step).
 
     Args:
       latent: Zc + Zs.
       image_shape: (height, width, channels) of the pictures.
-      filters: channels on the way.
+      filters: channels on the way; at full size a quarter of them.
     """
 
     def __init__(self, latent, image_shape, filters=64, **kwargs):
         super().__init__(**kwargs)
         self.latent, self.image_shape, self.filters = latent, tuple(image_shape), filters
-        self.side = -(-image_shape[0] // 2**STAGES)
+        self.side, self.fine = -(-image_shape[0] // 4), -(-filters // 4)
         self.seed = keras.layers.Dense(self.side**2 * filters, activation="relu", name="seed")
-        self.convs = [self._conv(filters, "relu", f"conv_{i}") for i in range(STAGES)]
+        self.half = self._conv(filters, "relu", "half")
+        self.to_fine = self._conv(4 * self.fine, "relu", "to_fine")
         self.to_pixels = self._conv(image_shape[2], None, "to_pixels")
 
     def _conv(self, filters, activation, name):
@@ -77,8 +78,9 @@ class Decoder(keras.layers.Layer):
     def build(self, shape):
         del shape
         self.seed.build([None, self.latent])
-        for layer in [*self.convs, self.to_pixels]:
+        for layer in (self.half, self.to_fine):
             layer.build(tf.TensorShape([None, None, None, self.filters]))
+        self.to_pixels.build(tf.TensorShape([None, None, None, self.fine]))
         self.built = True
 
     def call(self, content, style):
@@ -86,7 +88,7 @@ class Decoder(keras.layers.Layer):
         shapes.check(content=(content, "n Zc"), style=(style, "n Zs"))
         maps = self.seed(tf.concat([content, style], axis=1))
         maps = tf.reshape(maps, [-1, self.side, self.side, self.filters])
-        for conv in self.convs:
-            maps = conv(tf.repeat(tf.repeat(maps, 2, axis=1), 2, axis=2))
+        maps = self.half(tf.repeat(tf.repeat(maps, 2, axis=1), 2, axis=2))
+        maps = tf.nn.depth_to_space(self.to_fine(maps), 2)
         height, width, _ = self.image_shape
         return self.to_pixels(maps)[:, :height, :width]

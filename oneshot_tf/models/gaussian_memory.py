@@ -40,6 +40,12 @@ class GaussianMemoryOptions(ExplicitMemoryOptions):
     triplet_weight: float = option(1.0, "c1 (the paper does not say)", low=0.0)
     latent_weight: float = option(0.001, "c2 (the paper does not say)", low=0.0)
     generative_weight: float = option(0.001, "c3 (the paper does not say)", low=0.0)
+    generated: int = option(
+        20,
+        "how many pictures of a training episode are made again, drawn anew each time; the generative "
+        "loss is their mean (0: all, the paper, whose cost is most of a step's)",
+        low=0,
+    )
 
 
 class GaussianMemory(ExplicitMemory):
@@ -101,22 +107,29 @@ class GaussianMemory(ExplicitMemory):
         triplet, metrics = self.memory_loss(rows, episode)
         labels = tf.concat([episode.support_labels, episode.query_labels], axis=1)
         images = tf.concat([episode.support, episode.query], axis=1)
-        shown = tf.cast(labels >= 0, tf.float32)
         latent = sum(variational.kl_to_standard(part) for part in posterior)
-        generative = self._generative(posterior, images, labels)
+        latent = losses.masked_mean(latent, tf.cast(labels >= 0, tf.float32))
         options = self.options
-        parts = options.latent_weight * latent + options.generative_weight * generative
-        return options.triplet_weight * triplet + losses.masked_mean(parts, shown), metrics
+        parts = options.latent_weight * latent
+        parts += options.generative_weight * self._generative(posterior, images, labels)
+        return options.triplet_weight * triplet + parts, metrics
 
     def _generative(self, posterior, images, labels):
-        """Nats of every picture, from its own content and from another's: [B, N]."""
+        """Mean nats of a picture made again, from its own content and from another's: []."""
         seeds = variational.seeds_of(images)
         content = variational.sample(posterior.content, seeds)
         style = variational.sample(posterior.style, seeds + 1)
         other = tf.gather(content, variational.partners(labels), batch_dims=1)
-        return sum(self._nats(images, z, style) for z in (content, other))
+        count = self.options.generated or tf.shape(labels)[1]
+        made = variational.some(labels >= 0, count, seeds + 2)
+        images, content, other, style, labels = (
+            tf.gather(x, made, batch_dims=1) for x in (images, content, other, style, labels)
+        )
+        nats = sum(self._nats(images, z, style) for z in (content, other))
+        return losses.masked_mean(nats, tf.cast(labels >= 0, tf.float32))
 
     def _nats(self, images, content, style):
+        """Nats of pictures [B, n, H, W, C], each of its z_c [B, n, Zc] and z_s [B, n, Zs]: [B, n]."""
         logits = self.decoder(*(tf.reshape(z, [-1, z.shape[-1]]) for z in (content, style)))
         logits = tf.reshape(logits, tf.shape(images))
         nats = tf.nn.sigmoid_cross_entropy_with_logits(labels=images, logits=logits)

@@ -1,10 +1,13 @@
 """The Gaussian memory as a model: its answer, and the four parts of its loss."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from oneshot_tf.models.explicit_memory import in_rounds
+from oneshot_tf.ops import variational
 from tests.models.helpers import trained_a_little
 from tests.numpy_reference import gaussian as reference
 
@@ -42,6 +45,22 @@ def test_every_part_counts_by_its_weight(make_learner, episode, weight):
         parts.append(float(learner.train_loss(episode)[0]))
     assert parts[0] == 0.0 and parts[1] > 0.0
     assert parts[2] == pytest.approx(3.0 * parts[1], rel=1e-4)
+
+
+def test_a_part_of_the_pictures_stands_for_all(make_learner, episode, monkeypatch):
+    """The generative loss of some is that of all, on average over what is drawn."""
+    only = {"triplet_weight": 0.0, "latent_weight": 0.0, "generative_weight": 1.0}
+    learner, means, seed = make_learner("gaussian_memory", **only), {}, tf.Variable(0)
+    monkeypatch.setattr(variational, "seeds_of", lambda images: tf.stack([seed, 7]))
+    for count in (0, 2):
+        learner.options = dataclasses.replace(learner.options, generated=count)
+        loss = tf.function(lambda: learner.train_loss(episode)[0])
+        losses = [
+            float(loss()) for seed_now in range(100) if seed.assign(10 * seed_now) is not None
+        ]
+        means[count] = np.mean(losses)
+        assert np.std(losses) > 0.0
+    assert means[2] == pytest.approx(means[0], rel=0.02)
 
 
 def test_the_same_episode_has_the_same_noise(make_learner, episode):
