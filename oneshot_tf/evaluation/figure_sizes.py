@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from oneshot_tf.evaluation.palette import CLASSES
-from oneshot_tf.evaluation.tables import MANY_SHOTS
+from oneshot_tf.evaluation.tables import USUAL
 
 NAME = re.compile(r"(?P<before>.+)_hidden(?P<size>\d+)_(?P<dataset>.+)")
 
@@ -24,7 +24,7 @@ def sizes(records):
         if (
             match
             and usual
-            and len(protocol["shot"]) < MANY_SHOTS
+            and USUAL.issuperset(record["accuracy"])
             and record["dataset"] == record["train"]["dataset"]
         ):
             by_size = found.setdefault((match["before"], record["dataset"]), {})

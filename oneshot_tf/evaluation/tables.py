@@ -14,7 +14,7 @@ PROTOCOL = ("kind", "part", "way", "shot", "queries", "test_rotations", "augment
 PROTOCOL += ("finetune", "orders", "oracle")
 NEEDED = ("model", "config", "seed", "dataset", "protocol", "accuracy", "paper", "train")
 BN = {"support": "support's statistics", "batch": "whole episode's statistics: transductive"}
-MANY_SHOTS = 3  # tested at so many shots, a row stands in a table of its own
+USUAL = {"5w1s", "5w5s", "10w1s", "20w1s", "20w5s"}  # columns of the table that all can be in
 HEAD = ["config", "tested on", "seeds", "episodes"]
 
 
@@ -141,27 +141,22 @@ def sequence_table(groups):
     return markdown([*HEAD, *PRESENTATIONS], rows(chosen, PRESENTATIONS))
 
 
-def few_shot_tables(groups, shot_by_shot=False):
+def few_shot_tables(groups, usual=True):
     """Accuracy on queries by way and shot: one table, or several of unlike columns.
 
     Args:
       groups: of `group`.
-      shot_by_shot: only tests of three and more shots, a table for those of the same ways and shots;
-        otherwise only the others, in one table.
+      usual: tests at none but the usual ways and shots, in one table; otherwise all others, a table
+        for those of the same ways and shots.
 
     Returns:
       A list of tables, empty where no record is of that kind.
     """
-    chosen = [
-        g
-        for g in groups
-        if g[0]["protocol"]["kind"] == "few_shot"
-        and (len(g[0]["protocol"].get("shot", ())) >= MANY_SHOTS) == shot_by_shot
-    ]
     alike = {}
-    for g in chosen:
-        columns = tuple(sorted(g[0]["accuracy"])) if shot_by_shot else ()
-        alike.setdefault(columns, []).append(g)
+    for g in groups:
+        keys = tuple(g[0]["accuracy"])
+        if g[0]["protocol"]["kind"] == "few_shot" and USUAL.issuperset(keys) == usual:
+            alike.setdefault(() if usual else keys, []).append(g)
     return [_few_shot_table(members) for members in alike.values()]
 
 
@@ -185,13 +180,13 @@ def text(records):
         "episodes: those that the tested checkpoint was trained on."
     ]
     sequence, few_shot = sequence_table(groups), few_shot_tables(groups)
-    by_shot = few_shot_tables(groups, shot_by_shot=True)
+    others = few_shot_tables(groups, usual=False)
     if sequence:
         parts += ["Sequences, by how often the class has been shown:", sequence]
     if few_shot:
         parts += ["Queries after a support set:", *few_shot]
-    if by_shot:
-        parts += ["Queries after a support set, shot by shot:", *by_shot]
+    if others:
+        parts += ["Queries after a support set, at other ways and shots:", *others]
     if len(parts) == 1:
         parts = ["No records yet: `python eval.py --workdir=... --results=results` writes them."]
     return "\n\n".join(parts) + "\n"

@@ -3,12 +3,12 @@ import pytest
 from oneshot_tf.evaluation import figure_sizes
 
 
-def record(config, mean, seed=0, shot=(1, 5), part="test", trained_on="omniglot"):
+def record(config, mean, seed=0, part="test", trained_on="omniglot"):
     return {
         "config": config,
         "seed": seed,
         "dataset": "omniglot",
-        "protocol": {"kind": "few_shot", "part": part, "shot": list(shot)},
+        "protocol": {"kind": "few_shot", "part": part, "shot": [1, 5]},
         "accuracy": {"5w1s": {"mean": mean, "ci95": 0.2}, "20w1s": {"mean": mean - 4, "ci95": 0.3}},
         "train": {"dataset": trained_on},
     }
@@ -22,7 +22,7 @@ KEPT = [
 OTHERS = [
     record("mmnet_omniglot", 1.0),
     record("mmnet_hidden128_omniglot", 1.0, part="validation"),
-    record("mmnet_hidden128_omniglot", 1.0, shot=(1, 2, 3)),
+    record("mmnet_hidden128_omniglot", 1.0) | {"accuracy": {"20w2s": {"mean": 1.0, "ci95": 0.2}}},
     record("mmnet_hidden128_omniglot", 1.0, trained_on="glyphs"),
 ]
 

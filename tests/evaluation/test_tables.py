@@ -152,18 +152,22 @@ def test_missing_marks_are_an_error_and_leave_the_file(tmp_path, content):
     assert path.read_text() == content
 
 
-def test_many_shots_stand_in_a_table_of_their_own():
+def test_unusual_settings_stand_in_a_table_of_their_own():
     usual = record("a", kind="few_shot", accuracy={"5w1s": 90.0, "5w5s": 95.0}, shot=[1, 5])
     every = {f"20w{s}s": 80.0 + s for s in range(1, 6)}
     by_shot = record("b", kind="few_shot", accuracy=every, shot=[1, 2, 3, 4, 5])
     of_words = record(
         "c", kind="few_shot", accuracy={f"5w{s}s": 30.0 + s for s in (1, 2, 3)}, shot=[1, 2, 3]
     )
-    groups = tables.group([usual, by_shot, of_words])
+    large = record("a", kind="few_shot", accuracy={"100w1s": 70.0, "400w1s": 60.0}, way=[100, 400])
+    groups = tables.group([usual, by_shot, of_words, large])
     (first,) = tables.few_shot_tables(groups)
-    second, third = tables.few_shot_tables(groups, shot_by_shot=True)
+    many, second, third = tables.few_shot_tables(groups, usual=False)
+    assert "`a`" in many and "400-way 1-shot" in many and "100-way" not in first
     assert "`c`" in third and "5-way 3-shot" in third and "`c`" not in second
     assert "`a`" in first and "`b`" not in first and "20-way" not in first
     assert "`b`" in second and "`a`" not in second
     assert cells(second.splitlines()[2])[4:] == ["81.0", "82.0", "83.0", "84.0", "85.0"]
-    assert "shot by shot" in tables.text([by_shot]) and "shot by shot" not in tables.text([usual])
+    assert "other ways and shots" in tables.text(
+        [by_shot]
+    ) and "other ways and shots" not in tables.text([usual])
