@@ -22,7 +22,13 @@ TRAVERSED, STEPS = 8, 9  # numbers of the content, and values of each
 
 @dataclasses.dataclass(frozen=True)
 class GaussianMemoryOptions(ExplicitMemoryOptions):
-    """The paper gives neither sizes nor weights; where it differs, the help says its value."""
+    """The paper gives neither sizes nor weights; where it differs, the help says its value.
+
+    Accuracy on Omniglot's validation classes (20 ways, 1 shot, turned ones are classes; 300 episodes,
+    interval about 0.4) after 2,400 training episodes of 20 ways, 4 to a memory: 89.4 with margin 1,
+    88.7 with 4, both with c2 = c3 = 0.001; 90.0 with margin 1 and 0.003 each. Without the
+    auto-encoder (c2 = c3 = 0) and with margin 0.1: 81.2.
+    """
 
     content: int = option(64, "dimensions of the content, z_c (the paper does not say)", low=1)
     style: int = option(32, "dimensions of the style, z_s (the paper does not say)", low=1)
@@ -30,6 +36,13 @@ class GaussianMemoryOptions(ExplicitMemoryOptions):
         10.0, "similarities are exp(-J / temperature) (paper: 1)", low=0.001,
         search=(1.0, 100.0, "log"),
     )  # fmt: skip
+    margin: float = option(
+        1.0,
+        "margin of the loss, alpha, in the unit of its form (paper: 0.1, of similarities)",
+        low=0.0,
+        high=100.0,
+        search=(0.1, 10.0, "log"),
+    )
     margin_form: str = option(
         "log",
         "the triplet loss: as printed, whose margin never binds (paper), as a hinge, or as a hinge "
@@ -38,8 +51,8 @@ class GaussianMemoryOptions(ExplicitMemoryOptions):
         search=["log", "hinge", "paper"],
     )
     triplet_weight: float = option(1.0, "c1 (the paper does not say)", low=0.0)
-    latent_weight: float = option(0.001, "c2 (the paper does not say)", low=0.0)
-    generative_weight: float = option(0.001, "c3 (the paper does not say)", low=0.0)
+    latent_weight: float = option(0.003, "c2 (the paper does not say)", low=0.0)
+    generative_weight: float = option(0.003, "c3 (the paper does not say)", low=0.0)
     generated: int = option(
         20,
         "how many pictures of a training episode are made again, drawn anew each time; the generative "
