@@ -42,7 +42,7 @@ class DataOptions(Options):
     channels: int = option(1, "1 for gray, 3 for colour (the three ImageNets: 3)", low=1, high=3)
     ink: str = option(
         "auto",
-        "which side of a gray picture is 1; auto looks at the border",
+        "which side of a gray picture is 1; auto looks at the border (the three ImageNets, lfw: dark)",
         choices=("auto", "dark", "light"),
     )
     centre_crop: int = option(

@@ -23,15 +23,16 @@ DATASETS = {
 # those of single picture files, which need not be read at once
 PICTURE_FILES = ("folder", "mini_imagenet", "tiny_imagenet", "imagenet", "lfw")
 # what holds for a data set where nothing is said, whatever the model's own defaults are
-_COLOUR = {"channels": 3, "rotations": False, "test_rotations": False, "flip": True}
+# (gray photographs are all turned the same way: as negatives, which figures show as they were)
+_PHOTOGRAPHS = {"rotations": False, "test_rotations": False, "ink": "dark"}
+_COLOUR = {**_PHOTOGRAPHS, "channels": 3, "flip": True}
 DATASET_DEFAULTS = {
     "folder": {"test_rotations": False},
     "mini_imagenet": {**_COLOUR, "image_size": 84, "random_crop": 8},
     "tiny_imagenet": {**_COLOUR, "image_size": 64, "random_crop": 4},
     "imagenet": {**_COLOUR, "image_size": 224, "random_crop": 16, "read": "files"},
     "lfw": {
-        "rotations": False,
-        "test_rotations": False,
+        **_PHOTOGRAPHS,
         "image_size": 84,
         "centre_crop": 126,
         "min_images": 5,

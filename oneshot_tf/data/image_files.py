@@ -180,7 +180,7 @@ def load(name, classes, options, middle=None):
     Args:
       name: the data set's name.
       classes: {class: [(store, name)]}.
-      options: `DataOptions`; `image_size`, `channels`, `read` and `skip_damaged` count.
+      options: `DataOptions`; `image_size`, `channels`, `ink`, `read` and `skip_damaged` count.
       middle: cut larger pictures to their middle square of so many pixels first; 0 does not,
         `pictures.SHORTER_SIDE` cuts all to the largest that they have.
 
@@ -192,7 +192,9 @@ def load(name, classes, options, middle=None):
         classes = damage.leave_out(name, classes)
     settings = (options.image_size, options.channels)
     if options.read == "files":
-        return lazy(name, classes, lambda *file: _decode(*file, *settings, middle), *settings)
+        return lazy(name, classes, lambda *file: _decode(*file, options, middle), *settings)
+    if options.channels == 1:
+        settings += (options.ink,)
     return cache.cached(
         name,
         sha256(classes),
@@ -227,11 +229,13 @@ def build(name, classes, options, middle=None):
         for store, files in _by_store(classes).items():
             wanted = [file for _, _, file in files]
             for (_, row, file), content in zip(files, contents(store, wanted), strict=True):
-                images[row] = _decode(content, f"{store}: {file}", size, channels, middle)
+                images[row] = _decode(content, f"{store}: {file}", options, middle)
                 bar.update()
     return Dataset(name, images, np.cumsum([0, *sizes]).astype(np.int64), tuple(classes))
 
 
-def _decode(content, where, size, channels, middle):
+def _decode(content, where, options, middle):
     image = pictures.centre(pictures.decode(content, where), middle)
-    return pictures.to_array(image, size, channels)
+    return pictures.with_ink(
+        pictures.to_array(image, options.image_size, options.channels), options.ink
+    )

@@ -26,8 +26,8 @@ def load(data_dir, options):
 
     Args:
       data_dir: the folder with an archive, or with what it extracts to.
-      options: `DataOptions`; `image_size`, `channels`, `centre_crop`, `min_images`,
-        `mirrored_copies`, `read` and `skip_damaged` count.
+      options: `DataOptions`; `image_size`, `channels`, `ink`, `centre_crop`,
+        `min_images`, `mirrored_copies`, `read` and `skip_damaged` count.
 
     Raises:
       UserError: no pictures there, damaged ones, or nobody with as many.

@@ -94,6 +94,12 @@ def prepare(content, where, options):
     return to_array(square, options.image_size, options.channels)
 
 
+def with_ink(array, ink):
+    """A picture [H, W, C], inverted where it is gray and its ink is dark: see `is_dark_ink`."""
+    inverted = array.shape[-1] == 1 and is_dark_ink(_border(array), ink)
+    return 255 - array if inverted else array
+
+
 def is_dark_ink(border, ink):
     """Whether the ink of a gray picture is its dark side, so that it has to be inverted.
 

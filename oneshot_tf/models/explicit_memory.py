@@ -3,6 +3,8 @@
 A picture asks the memory for its nearest neighbour, whose label is the answer, and is then written.
 The memory is not differentiated through: gradients reach the asking side alone. All episodes of a
 training batch share one memory, their labels offset: B episodes of N ways are a task of B N ways.
+They are drawn one by one, so that two may have a class in common, under two labels: of Omniglot's
+4,800 classes, 4 episodes of 20 do so in four batches of ten, with one class or two.
 """
 
 import dataclasses
@@ -21,12 +23,15 @@ class ExplicitMemoryOptions(EmbeddingOptions):
 
     last_relu: bool = option(False, "the last block ends in a ReLU")
     slots: int = option(
-        0, "memory slots in training (0: as many as a batch has pictures; [RE]: 8192)", low=0
+        0,
+        "memory slots in training (0: as many as a batch has pictures, more are never reached; "
+        "[RE]: 8192)",
+        low=0,
     )
     share_memory: bool = option(
         True,
-        "all episodes of a training batch are one task in one memory (the papers: true; false where "
-        "classes are few, so that episodes have some in common)",
+        "all episodes of a training batch, or of a replica's part of it, are one task in one memory "
+        "(the papers: true; false where classes are few, so that episodes have some in common)",
     )
     neighbours: int = option(256, "how many neighbours are looked at ([RE]: 256)", low=1)
     margin: float = option(0.1, "margin of the loss, alpha (the papers: 0.1)", low=0.0, high=2.0)
@@ -121,8 +126,9 @@ class ExplicitMemory(FewShotLearner):
             tf.stop_gradient(rows), tf.concat([tf.shape(together), [self.row_width]], axis=0)
         )
         # every batch begins with nothing, so slots beyond one a picture would stay empty: not made
-        pictures = tf.size(together[0])
-        start = self.empty(groups, tf.minimum(self.options.slots or pictures, pictures))
+        pictures, at_once = tf.size(together[0]), tf.shape(together)[1]
+        wanted = self.options.slots or pictures
+        start = self.empty(groups, tf.clip_by_value(wanted, at_once, pictures))
         _, held, there, answers = self._live(start, still, together)
         loss = self.contrast_loss(
             tf.reshape(rows, [-1, self.row_width]),

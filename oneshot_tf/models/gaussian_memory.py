@@ -11,7 +11,11 @@ import dataclasses
 import tensorflow as tf
 
 from oneshot_tf.layers.vae import Decoder, PosteriorHeads
-from oneshot_tf.models.explicit_memory import ExplicitMemory, ExplicitMemoryOptions
+from oneshot_tf.models.explicit_memory import (
+    ExplicitMemory,
+    ExplicitMemoryOptions,
+    in_rounds,
+)
 from oneshot_tf.ops import gaussian, losses, variational
 from oneshot_tf.ops import slots as slot_rules
 from oneshot_tf.options import option
@@ -159,12 +163,14 @@ class GaussianMemory(ExplicitMemory):
 
     def figures(self, episode):
         """As of few-shot models, and what `evaluation/figure_vae.py` draws of the queries."""
-        images, labels = episode.query[0], episode.query_labels[:1]
-        images = tf.boolean_mask(images, labels[0] >= 0)[:SHOWN]
-        labels = tf.boolean_mask(labels[0], labels[0] >= 0)[None, :SHOWN]
+        labels = episode.query_labels[:1]
+        # each class once, then again: not twelve drawings of the first
+        chosen = in_rounds(labels)[0, : tf.reduce_sum(tf.cast(labels >= 0, tf.int32))][:SHOWN]
+        partners = tf.gather(variational.partners(labels)[0], chosen)
+        images = tf.gather(episode.query[0], chosen)
         posterior = self.heads(self.features(images))
         content, style = posterior.content.means, posterior.style.means
-        other = tf.gather(content, variational.partners(labels)[0])
+        other = self.heads(self.features(tf.gather(episode.query[0], partners))).content.means
         made = [images, self.generate(content, style), self.generate(other, style)]
         return {
             **super().figures(episode),

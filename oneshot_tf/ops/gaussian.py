@@ -50,8 +50,9 @@ class GaussianMemory(typing.NamedTuple):
 
 
 def from_log_variance(means, log_variances):
-    """`Gaussians` with log variances cut to what float32 can compare."""
-    return Gaussians(means, tf.exp(tf.clip_by_value(log_variances, LOWEST, HIGHEST)))
+    """`Gaussians` with log variances cut to what float32 can compare; gradients pass the cut."""
+    cut = tf.clip_by_value(log_variances, LOWEST, HIGHEST)
+    return Gaussians(means, tf.exp(log_variances + tf.stop_gradient(cut - log_variances)))
 
 
 def empty(memories, count, width):
@@ -66,7 +67,7 @@ def empty(memories, count, width):
     )
 
 
-def symmetric_kl(left, right):
+def symmetric_kl(left, right, centre=None):
     """KL(p || q) + KL(q || p) of every pair, of diagonal Gaussians.
 
     J = 1/2 sum_d [s_p / s_q + s_q / s_p - 2 + (m_p - m_q)^2 (1 / s_p + 1 / s_q)], multiplied out so
@@ -75,12 +76,15 @@ def symmetric_kl(left, right):
     Args:
       left: `Gaussians` [..., P, D].
       right: `Gaussians` [..., Q, D].
+      centre: [..., 1, D], a point amid the means: squares of what is far from it cancel. None is
+        their mean.
 
     Returns:
       [..., P, Q], at least 0.
     """
-    # far from the origin, squares would cancel
-    centre = tf.stop_gradient(tf.reduce_mean(right.means, axis=-2, keepdims=True))
+    if centre is None:
+        centre = tf.reduce_mean(right.means, axis=-2, keepdims=True)
+    centre = tf.stop_gradient(centre)
     (m, s), (n, r) = (left.means - centre, left.variances), (right.means - centre, right.variances)
     of_left = tf.concat([s + m**2, 1.0 / s, -2.0 * m / s, -2.0 * m], axis=-1)
     of_right = tf.concat([1.0 / r, r + n**2, n, n / r], axis=-1)
@@ -110,7 +114,10 @@ def similarities(memory, asked, temperature=1.0):
     """
     shapes.check(means=(memory.means, "G M D"), asked=(asked.means, "G R D"))
     held = Gaussians(memory.means, memory.variances)
-    found = -symmetric_kl(asked, held) / temperature
+    used = tf.cast(memory.labels >= 0, tf.float32)[..., None]
+    amid = tf.reduce_sum(used * memory.means, axis=1, keepdims=True)
+    amid = tf.math.divide_no_nan(amid, tf.reduce_sum(used, axis=1, keepdims=True))
+    found = -symmetric_kl(asked, held, amid) / temperature
     return tf.where((memory.labels >= 0)[:, None, :], found, FAR)
 
 

@@ -1,6 +1,7 @@
 """The Gaussian memory as a model: its answer, and the four parts of its loss."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -77,18 +78,103 @@ def test_all_forms_of_the_margin_are_finite(make_learner, episode, form):
 
 def test_figures_show_what_is_made_of_content_and_style(make_learner, episode):
     learner = trained_a_little(make_learner("gaussian_memory"))
-    found = learner.figures(episode)
-    shown = int((episode.query_labels[0].numpy() >= 0).sum())
-    images = episode.query[0].numpy()[episode.query_labels[0].numpy() >= 0]
-    assert found["reconstruction"].shape == (3, shown, *images.shape[1:])
-    np.testing.assert_array_equal(found["reconstruction"][0], images)
-    again = learner.reconstruct(images)
-    np.testing.assert_allclose(found["reconstruction"][1], again, rtol=1e-4, atol=1e-5)
-    # a picture's own content in its own style is its reconstruction
+    # queries of the classes 1, 1, 0, 2: each class once, then the second drawing of class 1
+    episode = type(episode)(*(part[1:] for part in episode))
+    found, order, partners = learner.figures(episode), [0, 2, 3, 1], [1, 2, 3, 0]
+    images = episode.query[0].numpy()
+    again = learner.reconstruct(images).numpy()
+    posterior = learner.heads(learner.features(images))
+    content, style = posterior.content.means, posterior.style.means
+    made = {
+        (i, j): learner.generate(content[i : i + 1], style[j : j + 1])[0].numpy()
+        for i in range(4)
+        for j in range(4)
+    }
+    near = {"rtol": 1e-4, "atol": 1e-5}
+    pictures, made_again, other_content = found["reconstruction"]
+    np.testing.assert_array_equal(pictures, images[order])
+    np.testing.assert_allclose(made_again, again[order], **near)
+    for place, (picture, partner) in enumerate(zip(order, partners, strict=True)):
+        np.testing.assert_allclose(other_content[place], made[partner, picture], **near)
     swaps = found["swap"]
-    for i in range(shown):
-        np.testing.assert_allclose(swaps[i + 1, i + 1], again[i], rtol=1e-4, atol=1e-5)
-        np.testing.assert_array_equal(swaps[0, i + 1], images[i])
-        np.testing.assert_array_equal(swaps[i + 1, 0], images[i])
+    np.testing.assert_array_equal(swaps[0, 1:], images[order])
+    np.testing.assert_array_equal(swaps[1:, 0], images[order])
+    for row, column in np.ndindex(4, 4):
+        expected = made[order[row], order[column]]
+        np.testing.assert_allclose(swaps[row + 1, column + 1], expected, **near)
+    assert np.abs(made[0, 2] - made[2, 0]).max() > 1e-3
     assert found["traversal"].shape[:2] == (6, 9)
     assert np.abs(np.diff(found["traversal"], axis=1)).max() > 0
+
+
+@pytest.mark.parametrize("form", ["log", "hinge", "paper"])
+def test_the_triplet_loss_against_loops(make_learner, episode, form):
+    """A memory for each episode; similarities are exp(-J / temperature)."""
+    settings = {"temperature": 7.0, "margin": 0.3, "margin_form": form, "share_memory": False}
+    learner = trained_a_little(make_learner("gaussian_memory", **settings))
+    support, query = learner.embed_episode(episode, True)
+    rows = learner.represent(tf.concat([support, query], axis=1))
+    labels = tf.concat([episode.support_labels, episode.query_labels], axis=1)
+    order, labels = in_rounds(labels).numpy(), labels.numpy()
+    content, losses = learner.heads(tf.concat([support, query], axis=1)).content, []
+    for b in range(2):
+        memory = reference.Memory(labels.shape[1])
+        for n in order[b]:
+            if labels[b, n] < 0:
+                continue
+            row = reference.pairs(content.means[b, n].numpy(), content.variances[b, n].numpy())
+            losses.append(triplet(memory, row, labels[b, n], form))
+            memory.update(row, int(labels[b, n]))
+    found, _ = learner.memory_loss(rows, episode)
+    np.testing.assert_allclose(found, np.mean(losses), rtol=1e-4, atol=1e-6)
+
+
+def triplet(memory, row, label, form, margin=0.3, temperature=7.0):
+    """[GM]'s loss of one picture, in one of three forms."""
+    held = [slot for slot in memory.slots if slot is not None]
+    own, other = (
+        [
+            -reference.symmetric_kl(row, slot[0]) / temperature
+            for slot in held
+            if (slot[1] == label) == same
+        ]
+        for same in (True, False)
+    )
+    if form == "log":
+        return max(max(other) - max(own) + margin, 0.0) if own and other else 0.0
+    near, far = (math.exp(max(part)) if part else 0.0 for part in (own, other))
+    return far + 1.0 - near if form == "paper" else max(far - near + margin, 0.0)
+
+
+def test_the_generative_loss_is_of_the_own_content_and_of_a_partners(make_learner, episode):
+    weights = {"triplet_weight": 0.0, "latent_weight": 0.0, "generative_weight": 1.0}
+    learner = trained_a_little(make_learner("gaussian_memory", **weights, generated=0))
+    support, query = learner.embed_episode(episode, True)
+    posterior = learner.heads(tf.concat([support, query], axis=1))
+    images = tf.concat([episode.support, episode.query], axis=1)
+    labels = tf.concat([episode.support_labels, episode.query_labels], axis=1).numpy()
+    seeds = variational.seeds_of(images)
+    content = variational.sample(posterior.content, seeds).numpy()
+    style = variational.sample(posterior.style, seeds + 1).numpy()
+    nats = []
+    for b, n in zip(*np.nonzero(labels >= 0), strict=True):
+        same = [m for m in range(9) if labels[b, m] == labels[b, n]]
+        partner = same[(same.index(n) + 1) % len(same)]
+        nats.append(0.0)
+        for z in (content[b, n], content[b, partner]):
+            made = learner.generate(*map(tf.constant, (z[None], style[b, n][None])))[0]
+            made = made.numpy().astype(np.float64)
+            picture = images[b, n].numpy()
+            nats[-1] -= (picture * np.log(made) + (1 - picture) * np.log(1 - made)).sum()
+    np.testing.assert_allclose(learner.train_loss(episode)[0], np.mean(nats), rtol=1e-4)
+
+
+def test_the_latent_loss_is_of_content_and_style(make_learner, episode):
+    weights = {"triplet_weight": 0.0, "latent_weight": 1.0, "generative_weight": 0.0}
+    learner = trained_a_little(make_learner("gaussian_memory", **weights))
+    support, query = learner.embed_episode(episode, True)
+    posterior = learner.heads(tf.concat([support, query], axis=1))
+    labels = tf.concat([episode.support_labels, episode.query_labels], axis=1).numpy()
+    both = sum(variational.kl_to_standard(part).numpy() for part in posterior)
+    expected = both[labels >= 0].mean()
+    np.testing.assert_allclose(learner.train_loss(episode)[0], expected, rtol=1e-4)

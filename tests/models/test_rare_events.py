@@ -58,7 +58,7 @@ def test_the_loss_against_loops(make_learner, episode, share):
                 if label >= 0:
                     pair = memory.contrast(step[-1][0], label)
                     keys = [None if slot is None else memory.slots[slot][0] for slot in pair]
-                    losses.append(reference.loss(step[-1][0], *keys, 0.1))
+                    losses.append(reference.loss(step[-1][0], *keys, learner.options.margin))
                 if label >= 0 and n >= episode.support_labels.shape[1]:
                     right += memory.slots[memory.similarities(step[-1][0])[0][1]][1] == label
             memory.update(step)
@@ -68,17 +68,36 @@ def test_the_loss_against_loops(make_learner, episode, share):
     assert [metrics[key].numpy()[0] for key in ("right", "shown")] == [right, queries]
 
 
-def test_only_the_asking_side_learns(learner, episode):
-    with tf.GradientTape() as tape:
-        loss, _ = learner.train_loss(episode)
-    gradients = tape.gradient(loss, learner.trainable_variables)
-    assert all(g is not None and np.isfinite(g).all() for g in gradients)
-    assert max(np.abs(g).max() for g in gradients) > 0
+@pytest.mark.parametrize("name", ["rare_events", "gaussian_memory"])
+def test_only_the_asking_side_learns(make_learner, episode, name, monkeypatch):
+    """Gradients are those of the asking pictures beside slots that are mere numbers."""
+    learner, held_then = trained_a_little(make_learner(name)), []
+    plain = learner.contrast_loss
+
+    def keeping(rows, held, there):
+        held_then.append(held.numpy())
+        return plain(rows, held, there)
+
+    def beside_numbers(rows, held, there):
+        return plain(rows, tf.constant(held_then[0]), there)
+
+    support, query = learner.embed_episode(episode, True)
+    rows, gradients = learner.represent(tf.concat([support, query], axis=1)), []
+    for function in (keeping, beside_numbers):
+        monkeypatch.setattr(learner, "contrast_loss", function)
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            loss, _ = learner.memory_loss(rows, episode)
+        gradients.append(tape.gradient(loss, rows).numpy())
+    np.testing.assert_allclose(*gradients, rtol=1e-6)
+    assert np.abs(gradients[0]).max() > 0
 
 
 def test_few_slots_forget_the_oldest_and_go_on(make_learner, episode):
-    learner = make_learner("rare_events", slots=3, age_noise=0.0)
-    assert np.isfinite(learner.train_loss(episode)[0])
+    """At least as many as pictures come at once, here two."""
+    for slots in (1, 3):
+        learner = make_learner("rare_events", slots=slots, age_noise=0.0)
+        assert np.isfinite(learner.train_loss(episode)[0])
 
 
 @pytest.mark.parametrize("name", ["rare_events", "gaussian_memory"])
@@ -96,8 +115,6 @@ def test_most_alike():
     assert most_alike(labels[:1]) == 3
 
 
-def test_sharpness_is_the_papers():
-    from oneshot_tf.models.rare_events import RareEventsOptions
-
-    options = RareEventsOptions(margin=0.1)
-    assert np.log(0.2 * options.neighbours) / options.margin == pytest.approx(39.36, abs=0.01)
+def test_sharpness_is_the_papers(make_learner):
+    """ln(51.2) / 0.1 for the 256 neighbours and the margin of the paper."""
+    assert make_learner("rare_events", margin=0.1).sharpness == pytest.approx(39.36, abs=0.01)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from oneshot_tf.ops import gaussian, slots
+from oneshot_tf.ops import gaussian, slots, variational
 from tests.numpy_reference import gaussian as reference
 
 WIDTH = 3
@@ -62,6 +62,38 @@ def test_tiny_and_huge_variances_stay_finite_with_their_gradients(log_variances)
     assert np.isfinite(found).all() and (found.numpy() >= 0).all()
     for gradient in tape.gradient(found, [means, logs]):
         assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("log_variance", [-9.0, -7.0, 9.0])
+def test_variances_beyond_the_bounds_still_learn(log_variance):
+    """Towards another Gaussian, by every divergence, as those within do."""
+    logs = tf.constant([[log_variance]])
+    other = gaussian.from_log_variance(tf.zeros([1, 1]), tf.zeros([1, 1]))
+    divergences = (gaussian.symmetric_kl, gaussian.paired_symmetric_kl)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(logs)
+        own = gaussian.from_log_variance(tf.zeros([1, 1]), logs)
+        found = [divergence(own, other) for divergence in divergences]
+        found.append(variational.kl_to_standard(own))
+    for divergence in found:
+        gradient = float(tape.gradient(divergence, logs))
+        assert np.isfinite(gradient) and gradient * log_variance > 0.0
+
+
+def test_empty_slots_do_not_blur_what_is_far_from_the_origin():
+    random = np.random.default_rng(3)
+    near = draw(random, 1, 2)
+    far = gaussian.Gaussians(near.means + 300.0, near.variances * 0.01)
+    memory = gaussian.empty(1, 400, WIDTH)
+    for n in range(2):
+        one = tensors(gaussian.Gaussians(*(x[:, n : n + 1] for x in far)))
+        _, neighbours = ask(memory, one)
+        memory = gaussian.update(memory, one, tf.constant([[n]]), neighbours)
+    asked = gaussian.Gaussians(far.means[:, :1] + 0.01, far.variances[:, :1])
+    found = gaussian.similarities(memory, tensors(asked)).numpy()[0, 0]
+    for n in range(2):
+        expected = -reference.symmetric_kl(rows(asked, 0, 0), rows(far, 0, n))
+        assert found[memory.labels[0].numpy() == n][0] == pytest.approx(expected, rel=2e-3)
 
 
 def test_merging_matches_the_moments_of_samples():
@@ -123,19 +155,32 @@ def test_writing_against_loops(groups, count, seed):
                 np.testing.assert_allclose(memory.variances[g, i], variances, rtol=1e-4)
 
 
-def test_several_at_once_take_different_slots():
-    random = np.random.default_rng(2)
-    memory = gaussian.empty(1, 5, WIDTH)
-    for step in range(200):
-        labels = random.permutation(7)[:3].astype(np.int32)[None]
-        asked = tensors(draw(random, 1, 3))
+@hypothesis.given(st.integers(0, 9999))
+@hypothesis.settings(deadline=None, max_examples=2)
+def test_ten_thousand_updates_lose_and_duplicate_no_slot(seed):
+    """Every write is of one slot of its own, with age 0; all others keep what they hold."""
+    count, together, steps = 12, 4, 2500
+    random = np.random.default_rng(seed)
+
+    @tf.function
+    def step(memory, asked, labels):
         _, neighbours = ask(memory, asked)
-        before, memory = memory, gaussian.update(memory, asked, tf.constant(labels), neighbours)
-        written = memory.ages[0].numpy() == 0
-        assert sorted(memory.labels[0].numpy()[written]) == sorted(labels[0])
+        return gaussian.update(memory, asked, labels, neighbours)
+
+    memory, pictures = gaussian.empty(1, count, WIDTH), 0
+    for _ in range(steps):
+        labels = random.permutation(20)[:together].astype(np.int32)
+        labels[random.random(together) < 0.2] = -1
+        before = memory
+        memory = step(memory, tensors(draw(random, 1, together)), tf.constant(labels[None]))
+        written, shown = memory.ages[0].numpy() == 0, labels[labels >= 0]
+        assert sorted(memory.labels[0].numpy()[written]) == sorted(shown)
         for now, then in zip(memory[:4], before[:4], strict=True):
             np.testing.assert_array_equal(now[0][~written], then[0][~written])
-        assert (memory.counts[0].numpy()[written] >= 1).all(), step
+        grown = memory.counts[0].numpy()[written] == before.counts[0].numpy()[written] + 1
+        assert (grown | (memory.counts[0].numpy()[written] == 1)).all()
+        pictures += len(shown)
+    assert pictures > 7000 and (memory.variances.numpy() > 0).all()
 
 
 @pytest.mark.parametrize("form", ["hinge", "paper", "log"])
