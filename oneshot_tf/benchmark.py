@@ -101,10 +101,14 @@ def _runner(learner, sample, options, strategy, workdir):
     train_steps = loop.make_train_steps(learner, optimizer, sample, options, strategy, carried)
     log = None if workdir is None else Log(workdir, options.episodes, 0, quiet=True)
 
+    done = 0  # going on where it was, as a run does: what is read ahead is not read again
+
     def run(num):
+        nonlocal done
         began = time.perf_counter()
-        result = train_steps(tf.constant(0, tf.int64), tf.constant(num, tf.int64))
+        result = train_steps(tf.constant(done, tf.int64), tf.constant(num, tf.int64))
         float(result["loss"])  # waits for the device
+        done += num
         if log is not None:
             loop.check_finite(result, learner, options)
             log.record("train", num, *loop.scalars(learner, optimizer, result, 0.0))

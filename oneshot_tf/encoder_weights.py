@@ -82,12 +82,9 @@ def _run_of(value):
 
 
 def _seen(value, run):
-    """The classes that weights were trained on, of a file (of which none are known) or a run.
-
-    None where it cannot be told of a run.
-    """
+    """The classes that weights were trained on, or None where it cannot be told."""
     if run is None:
-        return _all_of_imagenet() if _is_published(value) else frozenset()
+        return _all_of_imagenet() if _is_published(value) else None
     before, name, dataset = (
         run["options"].get("encoder_weights"),
         run["split"]["name"],

@@ -60,7 +60,11 @@ def test_published_weights_are_known_by_their_bytes(tmp_path, monkeypatch):
     path = tmp_path / "mine.h5"
     path.write_bytes(b"weights")
     options = dataclasses.replace(OPTIONS, encoder_weights=str(path))
-    check(options, RAND)  # of a file, nobody knows
+    with pytest.raises(
+        UserError, match=r"mine\.h5 must be of a run whose training classes are known"
+    ):
+        check(options, RAND)  # of a file, nobody knows
+    check(dataclasses.replace(options, oracle=True), RAND)
     known = "8ca0e0bdb5eb2ee4db9a97a6ea4d9c8e"
     monkeypatch.setattr(encoder_weights, "PUBLISHED_MD5", (known, _md5(path)))
     with pytest.raises(UserError, match=r"mine\.h5 has seen 118 of 118"):

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from oneshot_tf import commands, export
+from oneshot_tf import commands, experiment, export
+from oneshot_tf.data import prepare
 from tests.test_commands import one_line, run
 
 SMALL = ["--image_size=8", "--way=3", "--filters=4", "--blocks=2", "--validation_episodes=20"]
@@ -52,6 +53,21 @@ def test_a_run_leaves_its_checkpoints_metrics_and_pictures(trained):
     assert kinds.count("validation") == 1 and "train" in kinds
     assert (trained / "best" / "checkpoint").is_file()
     assert (trained / "tensorboard" / "projector" / "metadata.tsv").is_file()
+
+
+def test_a_run_on_files_goes_on_with_prepared_pictures(pictures, tmp_path):
+    shards = tmp_path / "shards"
+    words = ["--dataset=folder", f"--data_dir={pictures}", f"--output={shards}"]
+    prepare.main(["prepare", *words, "--image_size=8", "--channels=3"])
+    ends = []
+    for name, parts in [("whole", [(pictures, 8)]), ("parts", [(pictures, 4), (shards, 8)])]:
+        for place, episodes in parts:
+            words = ["--read=files", "--schedule=constant", f"--episodes={episodes}"]
+            code, _, errors = train(place, tmp_path / name, "matching", *words)
+            assert code == 0, errors
+        ends.append(experiment.load(tmp_path / name, "last")[0].get_weights())
+    for whole, parts in zip(*ends, strict=True):
+        np.testing.assert_array_equal(whole, parts)
 
 
 def test_the_classifier_stores_how_many_classes_it_has(trained):

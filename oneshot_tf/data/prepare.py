@@ -78,11 +78,12 @@ def prepare(options, output):
         raise UserError(
             f"--dataset must be one of {', '.join(DATASETS)}. Received: {options.dataset}"
         )
+    _check_place(output, options)
     # whether a picture can be decoded shows when it is: no need to try all of them twice
     source = data.load(dataclasses.replace(options, read="files", skip_damaged=False))
     if not isinstance(source.images, lazy_images.FileImages):
         raise UserError(f"--data_dir={options.data_dir} is prepared already; name the pictures")
-    _clear(output, options)
+    _clear(output)
     rows = len(source.images)
     step = max(1, SHARD_BYTES // int(np.prod(source.images.shape[1:])))
     quiet, parts = not sys.stderr.isatty(), []
@@ -95,14 +96,21 @@ def prepare(options, output):
     return _finish(source, options, output, parts)
 
 
-def _clear(output, options):
-    """Makes the folder, and what is in it no prepared one until all is done."""
-    place = output.resolve()
-    inside = data.data_dir(options).resolve() in (place, *place.parents)
-    if options.dataset == "folder" and inside:
+def _check_place(output, options):
+    """Refuses an output among the pictures, where the next reading would find it in their stead."""
+    place, root = output.resolve(), data.data_dir(options).resolve()
+    if options.dataset == "folder" and root in (place, *place.parents):
         raise UserError(
             f"--output must be outside of --data_dir, where it would be a class. Received: {output}"
         )
+    if place in (root, root / options.dataset):
+        raise UserError(
+            f"--output must not be where the pictures are looked for. Received: {output}"
+        )
+
+
+def _clear(output):
+    """Makes the folder, and what is in it no prepared one until all is done."""
     try:
         output.mkdir(parents=True, exist_ok=True)
         (output / prepared.INDEX).unlink(missing_ok=True)

@@ -71,8 +71,8 @@ class PreparedImages(LazyImages):
         shape = (self.size, self.size, self.channels)
         path = self.shards[self.table.shard[index]]
         try:
-            file = _opened(path, os.getpid()).fileno()
-            pixels = os.pread(file, int(np.prod(shape)), int(self.table.at[index]))
+            file = _opened(path, os.getpid())  # by this name it stays open, whatever others open
+            pixels = os.pread(file.fileno(), int(np.prod(shape)), int(self.table.at[index]))
         except OSError as error:
             raise UserError(f"{path} cannot be read ({error.strerror}); check its rights") from None
         if zlib.crc32(pixels) != self.table.checksum[index]:

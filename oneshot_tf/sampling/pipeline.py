@@ -11,7 +11,8 @@ import tensorflow as tf
 from oneshot_tf.errors import UserError
 from oneshot_tf.sampling.sampler import Sampler
 
-PARALLEL = max(2, os.cpu_count() or 1)  # batches that are decoded side by side, each by one thread
+_ALLOWED = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
+PARALLEL = max(2, len(_ALLOWED))  # batches that are decoded side by side, each by one thread
 AHEAD = 2  # batches that wait for the model besides
 
 
@@ -91,9 +92,18 @@ def batches(sample, share, strategy, start):
             tf.data.Dataset.counter()
             .map(lambda k: sample.read(part(k)), num_parallel_calls=PARALLEL, deterministic=True)
             .prefetch(AHEAD)
+            .with_options(_own_threads())
         )
 
     return strategy.distribute_datasets_from_function(of_worker)
+
+
+def _own_threads():
+    """Threads that are not those of the model's operations, which a decoded batch would hold up."""
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = PARALLEL
+    options.threading.max_intra_op_parallelism = 1
+    return options
 
 
 @contextlib.contextmanager

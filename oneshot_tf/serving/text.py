@@ -10,7 +10,7 @@ from oneshot_tf.data.sentences import BLANK, BLANK_WORD, PADDING
 from oneshot_tf.serving.decoding import require
 
 UNKNOWN = "<unk>"
-_NUMBER = r"^\d[\d.,]*$"  # the Penn Treebank's N
+_NUMBER = r"^(\d[\d.,]*|n)$"  # the Penn Treebank's N, which is no small letter
 
 
 class Tokens(tf.Module):

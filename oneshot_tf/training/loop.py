@@ -101,14 +101,14 @@ def _make_update(learner, optimizer, sample, options, replicas):
         episode = pipeline.episodes(sample, (number * replicas + replica) * share, read)
         with tf.GradientTape() as tape:
             loss, metrics, *after = learner.train_loss(episode, *([state] if state else []))
-        gradients = tape.gradient(loss, weights)
+        # rows of a table, of which one may be there many times, would each count in the norm
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, weights)]
         right, shown = metrics["right"], metrics["shown"]
         if replicas > 1:  # one message for all
             own = [gradients, loss, replicas * right, replicas * shown]
             gradients, loss, right, shown = context.all_reduce(tf.distribute.ReduceOp.MEAN, own)
         norm = tf.linalg.global_norm(gradients)
-        values = [x.values if isinstance(x, tf.IndexedSlices) else x for x in [loss, *gradients]]
-        bad = [~tf.reduce_all(tf.math.is_finite(x)) for x in values]
+        bad = [~tf.reduce_all(tf.math.is_finite(x)) for x in [loss, *gradients]]
         if options.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, options.clip_norm, norm)
         optimizer.apply_gradients(

@@ -65,7 +65,7 @@ def test_classes_out_of_several_stores(store, encode, tmp_path):
         "x": [(first, "b/n00000002/2.jpg"), (second, "5.png")],
         "y": [(first, sorted(FILES)[2])],
     }
-    dataset = image_files.build("some", classes, DataOptions(image_size=4))
+    dataset = image_files.build("some", classes, DataOptions(image_size=4, ink="light"))
     assert dataset.images[:, 0, 0, 0].tolist() == [40, 200, 120]
 
 

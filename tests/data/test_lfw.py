@@ -15,6 +15,7 @@ PEOPLE = {"Ann_Lee": 3, "Bo": 2, "Zed_of_1": 5}
 
 def options(**changed):
     usual = data.DATASET_DEFAULTS["lfw"] | {"dataset": "lfw", "image_size": 8, "min_images": 1}
+    usual["ink"] = "light"
     return DataOptions(**usual | {"mirrored_copies": "none"} | changed)
 
 

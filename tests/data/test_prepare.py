@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pathlib
 
 import numpy as np
 import pytest
@@ -167,13 +168,16 @@ def test_what_cannot_be_prepared(options, tmp_path):
     prepare.prepare(options, tmp_path / "out")
     again = dataclasses.replace(options, data_dir=str(tmp_path / "out"))
     with pytest.raises(UserError, match="is prepared already; name the pictures"):
-        prepare.prepare(again, tmp_path / "out")
+        prepare.prepare(again, tmp_path / "other")
     assert (tmp_path / "out" / prepared.INDEX).is_file()
     with pytest.raises(UserError, match="--output is missing"):
         prepare.main(["prepare", "--dataset=imagenet", "--data_dir=x"])
     if options.dataset == "folder":
         with pytest.raises(UserError, match="--output must be outside of --data_dir"):
             prepare.prepare(options, tmp_path / "ilsvrc" / "out")
+    for place in (options.data_dir, pathlib.Path(options.data_dir) / options.dataset):
+        with pytest.raises(UserError, match="--output must (not be where|be outside of)"):
+            prepare.prepare(options, pathlib.Path(place))
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UserError, match="cannot be written .*; name another --output"):
         prepare.prepare(options, tmp_path / "file")

@@ -60,6 +60,12 @@ def test_the_export_answers_as_the_model(learner, served):
     np.testing.assert_allclose(embedded, learner.embed(tokens[3:]), atol=1e-6)
 
 
+def test_what_the_treebank_writes_for_a_number_is_one():
+    found = text.Tokens(VOCABULARY)(tf.constant([f"N {BLANK_WORD} 12,000.5 7 n 3rd"])).numpy()
+    number, unknown = VOCABULARY.index("N"), VOCABULARY.index("<unk>")
+    assert found.tolist() == [[number, 1, number, number, number, unknown]]
+
+
 @pytest.mark.parametrize(
     "changed, message",
     [
