@@ -57,6 +57,8 @@ def evaluate(parsed, options):
         protocol["orders"] = learner.options.orders
     if getattr(learner.options, "oracle", False):
         protocol["oracle"] = True
+    if given["data"].mirrored_copies != "none":
+        protocol["mirrored_copies"] = given["data"].mirrored_copies
     record = records.make(config, dataset.name, split, protocol, accuracy, learner, trained)
     if learner.episode == "text":
         record["perplexity"] = measure_text(learner, config, dataset.text(options.part))
@@ -95,6 +97,7 @@ def fitting(learner, config, dataset, parsed, options):
 def data_options(config, parsed):
     """The run's data options, with what the command line says otherwise."""
     names = ("dataset", "data_dir", "read", "skip_damaged", "test_rotations", "augment_test")
+    names += ("mirrored_copies",)
     said = {name: parsed.get(name) for name in names if parsed.get(name) is not None}
     if said.get("dataset", config.data.dataset) != config.data.dataset:
         # a turned character is another one; of a turned digit nobody said so
@@ -256,6 +259,8 @@ def record_paths(parsed, record, own_kind):
         name += f"-bn_{record['protocol']['bn']}"
     if "orders" in record["protocol"]:
         name += f"-{record['protocol']['orders']}_orders"
+    if parsed.get("mirrored_copies"):
+        name += f"-{parsed.get('mirrored_copies')}_mirrored"
     if records.tuned(record["protocol"]):
         name += f"-{records.tuned(record['protocol'])}"
     if parsed.get("way") or parsed.get("shot"):

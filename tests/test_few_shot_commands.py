@@ -1,6 +1,7 @@
 """The second family as a user runs it: train, resume, test, fine-tune, export, predict."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -144,6 +145,31 @@ def test_a_span_is_tested_one_after_the_other(trained, tmp_path):
     assert list(json.loads(listed.read_text())["accuracy"]) == ["2w1s", "2w3s", "4w1s", "4w3s"]
     code, _, errors = run(commands.evaluate, *words[:-1], "--shot=3:1")
     assert code == 1 and "--shot must be a whole number, or low:high" in one_line(errors)
+
+
+def test_mirror_images_of_faces_can_be_left_out_of_the_test(pictures, tmp_path):
+    """With them, a query may be the mirror image of a support picture: the record says so."""
+    for folder in pictures.iterdir():
+        (tmp_path / "lfw" / folder.name).mkdir(parents=True)
+        for number, path in enumerate(sorted(folder.iterdir())):
+            name = f"{folder.name}_{number + 1:04d}.png"
+            shutil.copy(path, tmp_path / "lfw" / folder.name / name)
+    words = ["--model=pixels", "--dataset=lfw", "--split=random", f"--data_dir={tmp_path}"]
+    words += ["--way=3", "--image_size=8", f"--workdir={tmp_path / 'run'}"]
+    code, _, errors = run(commands.train, *words)
+    assert code == 0, errors
+    words = [f"--workdir={tmp_path / 'run'}", f"--results={tmp_path / 'results'}", *TEST]
+    for more in ([], ["--mirrored_copies=none"]):
+        code, _, errors = run(commands.evaluate, *words, *more)
+        assert code == 0, errors
+    found = {
+        path.stem: json.loads(path.read_text())["protocol"].get("mirrored_copies")
+        for path in (tmp_path / "results").iterdir()
+    }
+    assert found == {
+        "pixels_lfw-seed0-2w1s": "horizontal",
+        "pixels_lfw-seed0-none_mirrored-2w1s": None,
+    }
 
 
 def test_the_usual_settings_go_as_far_as_the_classes(trained):

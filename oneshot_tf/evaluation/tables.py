@@ -11,7 +11,7 @@ PRESENTATIONS = ("1", "2", "3", "4", "5", "10")  # the columns of the papers' ta
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 # what makes two tests the same protocol; the number and seed of the episodes only say how sure
 PROTOCOL = ("kind", "part", "way", "shot", "queries", "test_rotations", "augment_test", "bn")
-PROTOCOL += ("finetune", "orders", "oracle")
+PROTOCOL += ("finetune", "orders", "oracle", "mirrored_copies")
 NEEDED = ("model", "config", "seed", "dataset", "protocol", "accuracy", "paper", "train")
 BN = {"support": "support's statistics", "batch": "whole episode's statistics: transductive"}
 USUAL = {"5w1s", "5w5s", "10w1s", "20w1s", "20w5s"}  # columns of the table that all can be in
@@ -120,6 +120,8 @@ def note(protocol):
         notes.append(f"fine-tuned{softmax}, {protocol['finetune']['steps']} steps")
     if "orders" in protocol:
         notes.append(f"mean over {protocol['orders']} orders of the support")
+    if "mirrored_copies" in protocol:
+        notes.append("a picture's mirror image is another picture")
     if protocol.get("oracle"):
         notes.append("oracle: its encoder has seen the test classes")
     if protocol.get("bn", "running") != "running":
