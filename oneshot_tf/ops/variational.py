@@ -52,20 +52,3 @@ def partners(labels):
     steps = (places[None, :] - places[:, None] - 1) % count + 1
     same = labels[:, :, None] == labels[:, None, :]
     return tf.argmin(tf.where(same, steps, count + 1), axis=2, output_type=tf.int32)
-
-
-def some(shown, count, seeds):
-    """`count` pictures of every episode, drawn anew for other seeds; padding last.
-
-    Args:
-      shown: bool [B, N], which are pictures and not padding.
-      count: how many; all if there are fewer.
-      seeds: int32 [2].
-
-    Returns:
-      int32 [B, min(count, N)], without one twice.
-    """
-    shapes.check(shown=(shown, "B N"))
-    order = tf.random.stateless_uniform(tf.shape(shown), seeds)
-    order = tf.where(shown, order, order - 1.0)
-    return tf.math.top_k(order, tf.minimum(count, tf.shape(shown)[1])).indices

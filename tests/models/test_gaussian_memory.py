@@ -1,6 +1,5 @@
 """The Gaussian memory as a model: its answer, and the four parts of its loss."""
 
-import dataclasses
 import math
 
 import numpy as np
@@ -15,7 +14,7 @@ from tests.numpy_reference import gaussian as reference
 
 def rows_of(learner, part):
     """[[(mean, variance)]] of each picture, by the model's own layers."""
-    content = learner.heads(part).content
+    content = learner.content_head(part)
     return [
         [reference.pairs(m, s) for m, s in zip(*rows, strict=True)]
         for rows in zip(content.means.numpy(), content.variances.numpy(), strict=True)
@@ -48,22 +47,6 @@ def test_every_part_counts_by_its_weight(make_learner, episode, weight):
     assert parts[2] == pytest.approx(3.0 * parts[1], rel=1e-4)
 
 
-def test_a_part_of_the_pictures_stands_for_all(make_learner, episode, monkeypatch):
-    """The generative loss of some is that of all, on average over what is drawn."""
-    only = {"triplet_weight": 0.0, "latent_weight": 0.0, "generative_weight": 1.0}
-    learner, means, seed = make_learner("gaussian_memory", **only), {}, tf.Variable(0)
-    monkeypatch.setattr(variational, "seeds_of", lambda images: tf.stack([seed, 7]))
-    for count in (0, 2):
-        learner.options = dataclasses.replace(learner.options, generated=count)
-        loss = tf.function(lambda: learner.train_loss(episode)[0])
-        losses = [
-            float(loss()) for seed_now in range(100) if seed.assign(10 * seed_now) is not None
-        ]
-        means[count] = np.mean(losses)
-        assert np.std(losses) > 0.0
-    assert means[2] == pytest.approx(means[0], rel=0.02)
-
-
 def test_the_same_episode_has_the_same_noise(make_learner, episode):
     learner = make_learner("gaussian_memory")
     first = learner.train_loss(episode)[0]
@@ -83,7 +66,7 @@ def test_figures_show_what_is_made_of_content_and_style(make_learner, episode):
     found, order, partners = learner.figures(episode), [0, 2, 3, 1], [1, 2, 3, 0]
     images = episode.query[0].numpy()
     again = learner.reconstruct(images).numpy()
-    posterior = learner.heads(learner.features(images))
+    posterior = learner.posterior(images, learner.features(images))
     content, style = posterior.content.means, posterior.style.means
     made = {
         (i, j): learner.generate(content[i : i + 1], style[j : j + 1])[0].numpy()
@@ -116,7 +99,7 @@ def test_the_triplet_loss_against_loops(make_learner, episode, form):
     rows = learner.represent(tf.concat([support, query], axis=1))
     labels = tf.concat([episode.support_labels, episode.query_labels], axis=1)
     order, labels = in_rounds(labels).numpy(), labels.numpy()
-    content, losses = learner.heads(tf.concat([support, query], axis=1)).content, []
+    content, losses = learner.content_head(tf.concat([support, query], axis=1)), []
     for b in range(2):
         memory = reference.Memory(labels.shape[1])
         for n in order[b]:
@@ -148,10 +131,10 @@ def triplet(memory, row, label, form, margin=0.3, temperature=7.0):
 
 def test_the_generative_loss_is_of_the_own_content_and_of_a_partners(make_learner, episode):
     weights = {"triplet_weight": 0.0, "latent_weight": 0.0, "generative_weight": 1.0}
-    learner = trained_a_little(make_learner("gaussian_memory", **weights, generated=0))
+    learner = trained_a_little(make_learner("gaussian_memory", **weights))
     support, query = learner.embed_episode(episode, True)
-    posterior = learner.heads(tf.concat([support, query], axis=1))
     images = tf.concat([episode.support, episode.query], axis=1)
+    posterior = learner.posterior(images, tf.concat([support, query], axis=1))
     labels = tf.concat([episode.support_labels, episode.query_labels], axis=1).numpy()
     seeds = variational.seeds_of(images)
     content = variational.sample(posterior.content, seeds).numpy()
@@ -173,7 +156,8 @@ def test_the_latent_loss_is_of_content_and_style(make_learner, episode):
     weights = {"triplet_weight": 0.0, "latent_weight": 1.0, "generative_weight": 0.0}
     learner = trained_a_little(make_learner("gaussian_memory", **weights))
     support, query = learner.embed_episode(episode, True)
-    posterior = learner.heads(tf.concat([support, query], axis=1))
+    images = tf.concat([episode.support, episode.query], axis=1)
+    posterior = learner.posterior(images, tf.concat([support, query], axis=1))
     labels = tf.concat([episode.support_labels, episode.query_labels], axis=1).numpy()
     both = sum(variational.kl_to_standard(part).numpy() for part in posterior)
     expected = both[labels >= 0].mean()

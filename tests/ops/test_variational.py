@@ -48,15 +48,3 @@ def test_partners_are_the_next_of_the_class():
     labels = tf.constant([[0, 1, 0, 2, 0, 1], [1, 1, -1, 0, -1, 1]])
     found = variational.partners(labels).numpy()
     assert found.tolist() == [[2, 5, 4, 3, 0, 1], [1, 5, 4, 3, 2, 0]]
-
-
-def test_some_are_drawn_alike_without_one_twice_or_padding():
-    labels = tf.constant([[0, 1, 0, -1, 2, 1], [1, -1, -1, 0, -1, 1]])
-    drawn = np.zeros([2, 6])
-    for seed in range(2000):
-        found = variational.some(labels >= 0, 3, tf.constant([seed, 0])).numpy()
-        assert all(len(set(row)) == 3 for row in found)
-        for row, places in zip(drawn, found, strict=True):
-            row[places] += 1 / 2000
-    np.testing.assert_allclose(drawn, [[0.6, 0.6, 0.6, 0, 0.6, 0.6], [1, 0, 0, 1, 0, 1]], atol=0.04)
-    assert variational.some(labels >= 0, 9, tf.constant([0, 0])).shape == (2, 6)
