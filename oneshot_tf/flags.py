@@ -123,14 +123,8 @@ def read_span(name, text):
     Raises:
       UserError: no whole number, or low above high.
     """
-    low, colon, high = text.partition(":")
-    try:
-        numbers = [int(low), int(high) if colon else int(low)]
-    except ValueError:
-        numbers = [1, 0]
-    if numbers[0] > numbers[1]:
-        raise UserError(f"--{name} must be a whole number, or low:high. Received: {text}")
-    return {name: numbers[1], f"{name}_from": numbers[0] if colon else None}
+    low, high = _ends(name, text)
+    return {name: high, f"{name}_from": low if ":" in text else None}
 
 
 def read_numbers(name, text):
@@ -141,10 +135,21 @@ def read_numbers(name, text):
     """
     found = []
     for part in text.split(","):
-        span = read_span(name, part)
-        low = span[f"{name}_from"]
-        found += range(span[name] if low is None else low, span[name] + 1)
+        low, high = _ends(name, part)
+        found += range(low, high + 1)
     return tuple(dict.fromkeys(found))
+
+
+def _ends(name, text):
+    """[low, high] of "low:high", or the same number twice."""
+    low, colon, high = text.partition(":")
+    try:
+        numbers = [int(low), int(high) if colon else int(low)]
+    except ValueError:
+        numbers = [1, 0]
+    if numbers[0] > numbers[1]:
+        raise UserError(f"--{name} must be a whole number, or low:high. Received: {text}")
+    return numbers
 
 
 def listed(value):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import os
 import pathlib
 import platform
 import subprocess
@@ -11,6 +10,7 @@ import tensorflow as tf
 
 from oneshot_tf import __version__, files
 from oneshot_tf.evaluation import papers
+from oneshot_tf.sampling import pipeline
 
 
 def make(config, dataset, split, protocol, accuracy, learner, trained):
@@ -82,8 +82,7 @@ def machine():
                 name = line.partition(":")[2].strip()
                 break
     devices = [d.name for d in tf.config.list_logical_devices("GPU")]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return ", ".join([name, f"{cores} cores", *devices])
+    return ", ".join([name, f"{pipeline.cores()} cores", *devices])
 
 
 def versions():

@@ -34,7 +34,6 @@ class ExplicitMemoryOptions(EmbeddingOptions):
         "(the papers: true; false where classes are few, so that episodes have some in common)",
     )
     neighbours: int = option(256, "how many neighbours are looked at ([RE]: 256)", low=1)
-    margin: float = option(0.1, "margin of the loss, alpha (the papers: 0.1)", low=0.0, high=2.0)
     age_noise: float = option(
         8.0,
         "uniform noise either way on ages, in looking for the oldest slot ([RE]'s code: 8)",

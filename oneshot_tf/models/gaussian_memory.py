@@ -76,13 +76,14 @@ class GaussianMemory(ExplicitMemory):
     def build_weights(self):
         options = self.options
         self.content_head = GaussianHead(self.width, options.content, name="content_head")
-        self.detail = None
+        self.detail, seen = None, self.width
         if options.own_style:
             self.detail = DetailEncoder(self.image_shape, options.hidden, name="detail")
-        seen = self.detail.width if options.own_style else self.width
+            seen = self.detail.width
         self.style_head = GaussianHead(seen, options.style, name="style_head")
-        for part in (self.content_head, self.style_head, *filter(None, [self.detail])):
-            part.build(None)
+        for part in (self.content_head, self.style_head, self.detail):
+            if part is not None:
+                part.build(None)
         latent = options.content + options.style
         self.decoder = Decoder(latent, self.image_shape, options.hidden, name="decoder")
         self.decoder.build(None)
@@ -93,7 +94,7 @@ class GaussianMemory(ExplicitMemory):
 
     def posterior(self, images, embeddings):
         """`Posterior` of pictures [..., H, W, C] whose embeddings are [..., D]."""
-        seen = self.detail(images) if self.options.own_style else embeddings
+        seen = embeddings if self.detail is None else self.detail(images)
         return Posterior(self.content_head(embeddings), self.style_head(seen))
 
     def represent(self, embeddings):

@@ -77,7 +77,7 @@ def symmetric_kl(left, right, centre=None):
       left: `Gaussians` [..., P, D].
       right: `Gaussians` [..., Q, D].
       centre: [..., 1, D], a point amid the means: squares of what is far from it cancel. None is
-        their mean.
+        the mean of those of `right`.
 
     Returns:
       [..., P, Q], at least 0.

@@ -11,8 +11,13 @@ import tensorflow as tf
 from oneshot_tf.errors import UserError
 from oneshot_tf.sampling.sampler import Sampler
 
-_ALLOWED = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
-PARALLEL = max(2, len(_ALLOWED))  # batches that are decoded side by side, each by one thread
+
+def cores():
+    """How many cores this process may use, where the system says; else how many there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+PARALLEL = max(2, cores() or 1)  # batches that are decoded side by side, each by one thread
 AHEAD = 2  # batches that wait for the model besides
 
 

@@ -12,9 +12,8 @@ from tests.models.helpers import trained_a_little
 from tests.numpy_reference import gaussian as reference
 
 
-def rows_of(learner, part):
-    """[[(mean, variance)]] of each picture, by the model's own layers."""
-    content = learner.content_head(part)
+def pairs_of(content):
+    """[(mean, variance)] of each picture of each episode, of `Gaussians` [B, N, Zc]."""
     return [
         [reference.pairs(m, s) for m, s in zip(*rows, strict=True)]
         for rows in zip(content.means.numpy(), content.variances.numpy(), strict=True)
@@ -24,7 +23,7 @@ def rows_of(learner, part):
 def test_the_answer_is_the_nearest_slot_of_a_memory_that_read_the_support(make_learner, episode):
     learner = trained_a_little(make_learner("gaussian_memory"))
     support, query = learner.embed_episode(episode, False)
-    held, asked = rows_of(learner, support), rows_of(learner, query)
+    held, asked = (pairs_of(learner.content_head(part)) for part in (support, query))
     answers = learner.predict_labels(learner(episode)).numpy()
     for b in range(2):
         labels = episode.support_labels[b].numpy()
@@ -95,20 +94,17 @@ def test_the_triplet_loss_against_loops(make_learner, episode, form):
     """A memory for each episode; similarities are exp(-J / temperature)."""
     settings = {"temperature": 7.0, "margin": 0.3, "margin_form": form, "share_memory": False}
     learner = trained_a_little(make_learner("gaussian_memory", **settings))
-    support, query = learner.embed_episode(episode, True)
-    rows = learner.represent(tf.concat([support, query], axis=1))
-    labels = tf.concat([episode.support_labels, episode.query_labels], axis=1)
-    order, labels = in_rounds(labels).numpy(), labels.numpy()
-    content, losses = learner.content_head(tf.concat([support, query], axis=1)), []
+    _, posterior, labels = seen_in_training(learner, episode)
+    order, losses = in_rounds(tf.constant(labels)).numpy(), []
+    pictures = pairs_of(posterior.content)
     for b in range(2):
         memory = reference.Memory(labels.shape[1])
         for n in order[b]:
             if labels[b, n] < 0:
                 continue
-            row = reference.pairs(content.means[b, n].numpy(), content.variances[b, n].numpy())
-            losses.append(triplet(memory, row, labels[b, n], form))
-            memory.update(row, int(labels[b, n]))
-    found, _ = learner.memory_loss(rows, episode)
+            losses.append(triplet(memory, pictures[b][n], labels[b, n], form))
+            memory.update(pictures[b][n], int(labels[b, n]))
+    found, _ = learner.memory_loss(tf.concat(posterior.content, axis=-1), episode)
     np.testing.assert_allclose(found, np.mean(losses), rtol=1e-4, atol=1e-6)
 
 
@@ -129,13 +125,18 @@ def triplet(memory, row, label, form, margin=0.3, temperature=7.0):
     return far + 1.0 - near if form == "paper" else max(far - near + margin, 0.0)
 
 
+def seen_in_training(learner, episode):
+    """Pictures, posterior and labels of an episode, support first."""
+    images = tf.concat([episode.support, episode.query], axis=1)
+    labels = tf.concat([episode.support_labels, episode.query_labels], axis=1).numpy()
+    embeddings = tf.concat(learner.embed_episode(episode, True), axis=1)
+    return images, learner.posterior(images, embeddings), labels
+
+
 def test_the_generative_loss_is_of_the_own_content_and_of_a_partners(make_learner, episode):
     weights = {"triplet_weight": 0.0, "latent_weight": 0.0, "generative_weight": 1.0}
     learner = trained_a_little(make_learner("gaussian_memory", **weights))
-    support, query = learner.embed_episode(episode, True)
-    images = tf.concat([episode.support, episode.query], axis=1)
-    posterior = learner.posterior(images, tf.concat([support, query], axis=1))
-    labels = tf.concat([episode.support_labels, episode.query_labels], axis=1).numpy()
+    images, posterior, labels = seen_in_training(learner, episode)
     seeds = variational.seeds_of(images)
     content = variational.sample(posterior.content, seeds).numpy()
     style = variational.sample(posterior.style, seeds + 1).numpy()
@@ -154,10 +155,7 @@ def test_the_generative_loss_is_of_the_own_content_and_of_a_partners(make_learne
 def test_the_latent_loss_is_of_content_and_style(make_learner, episode):
     weights = {"triplet_weight": 0.0, "latent_weight": 1.0, "generative_weight": 0.0}
     learner = trained_a_little(make_learner("gaussian_memory", **weights))
-    support, query = learner.embed_episode(episode, True)
-    images = tf.concat([episode.support, episode.query], axis=1)
-    posterior = learner.posterior(images, tf.concat([support, query], axis=1))
-    labels = tf.concat([episode.support_labels, episode.query_labels], axis=1).numpy()
+    _, posterior, labels = seen_in_training(learner, episode)
     both = sum(variational.kl_to_standard(part).numpy() for part in posterior)
     expected = both[labels >= 0].mean()
     np.testing.assert_allclose(learner.train_loss(episode)[0], expected, rtol=1e-4)
