@@ -167,9 +167,12 @@ def test_two_devices_of_one_machine_equal_one(options, one, tmp_path):
 
 
 def test_two_workers_equal_one_though_one_is_killed(options, one, tmp_path):
-    """The chief saves what it has and ends with one line; the same command again goes on."""
+    """The chief saves what it has and ends with one line; the same command again goes on.
+
+    The workers read their pictures from files, the one device has them in memory.
+    """
     workdir = tmp_path / "run"
-    words = [*options, f"--workdir={workdir}"]
+    words = [*options, "--read=files", f"--workdir={workdir}"]
     chief, killed = run_workers(["train.py", *words], ["-c", DIES, *words])
     assert killed[0] == -9 and chief[0] == 1, (killed, chief)
     (line,) = chief[2].strip().splitlines()
