@@ -65,8 +65,8 @@ def draw(curves):
 def _draw(dataset, configs):
     figure = Figure(figsize=(10.4, 5.2), dpi=120, facecolor="white", layout="constrained")
     axes = figure.subplots()
-    title = f"{dataset}: accuracy after so many training batches\n"
-    axes.set_title(f"{title}solid: validation classes; dotted: training, by its own task", fontsize=11)
+    lines = "solid: validation classes; dotted: training, by its own task"
+    axes.set_title(f"{dataset}: accuracy after so many training batches\n{lines}", fontsize=11)
     handles = []
     for i, (config, runs) in enumerate(sorted(configs.items())):
         look = {"color": COLOURS[i % len(COLOURS)], "marker": MARKS[i // len(COLOURS) % len(MARKS)]}
@@ -83,7 +83,8 @@ def _draw(dataset, configs):
         place = (0.995, 100.0 / way)
         axes.annotate(f"chance, {way}-way", place, xycoords=("axes fraction", "data"), **words)
     sizes = sorted({run["batch_size"] for runs in configs.values() for run in runs})
-    axes.set_xlabel(f"updates (a batch: {' or '.join(map(str, sizes))} episodes, pictures or texts)")
+    sizes = " or ".join(map(str, sizes))
+    axes.set_xlabel(f"updates (a batch: {sizes} episodes, pictures or texts)")
     axes.set_ylabel("accuracy, %")
     axes.set_ylim(low, high + 0.5)
     axes.set_xlim(left=0)
