@@ -22,7 +22,7 @@ class StackState(typing.NamedTuple):
 
 
 class StackedLSTM(keras.layers.Layer):
-    """[Z] Eq. 1 to 6: h^l_t, c^l_t = LSTM(D(h^{l-1}_t), h^l_{t-1}, c^l_{t-1}).
+    """[Z] sections 3.1 and 3.2: h^l_t, c^l_t = LSTM(D(h^{l-1}_t), h^l_{t-1}, c^l_{t-1}).
 
     Args:
       layers: M.

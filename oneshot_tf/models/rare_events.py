@@ -28,7 +28,7 @@ class RareEventsOptions(ExplicitMemoryOptions):
     margin: float = option(
         0.5, "margin of the loss, alpha (paper: 0.1)", low=0.0, high=2.0, search=(0.05, 1.0, "log")
     )
-    width: int = option(128, "width of a key (the authors' code: 128; the paper: 256)", low=1)
+    width: int = option(128, "width of a key (the authors' code: 128)", low=1)
 
 
 class RareEvents(ExplicitMemory):

@@ -24,7 +24,7 @@ def lengths(tokens):
 
 
 def dropout(values, rate, noise):
-    """D of [Z] section 3.1: zeros at random, the rest made larger; the values themselves for no rate.
+    """D of [Z] section 3.2: zeros at random, the rest made larger; the values themselves for no rate.
 
     Args:
       values: float32 of any shape.

@@ -76,8 +76,8 @@ def nearest(slot_labels, similarities, count=NEIGHBOURS):
 def contrast(slot_labels, similarities, neighbours, labels):
     """Which two slots the loss compares.
 
-    The nearest of the own label is looked for among the neighbours and, as [RE]'s authors append the
-    slot that took the label last, in the whole memory where none of them has it.
+    The nearest of the own label is looked for among the neighbours and, where none of them has it, in
+    the whole memory. [RE]'s authors take the slot of the label that was written last there.
 
     Args:
       slot_labels: int32 [G, M].
