@@ -74,34 +74,38 @@ class DetailEncoder(keras.layers.Layer):
 class Decoder(keras.layers.Layer):
     """p(x | z_c, z_s): logits of the pixels, each a Bernoulli variable.
 
-    Dense layers: a step makes every picture of a batch twice, and convolutions at full size would
-    cost more than all else of it.
+    One dense layer to a map of a quarter of the picture's side, doubled twice by transposed
+    convolutions; what stands over where the side is no multiple of four is cut off.
 
     Args:
       latent: Zc + Zs.
       image_shape: (height, width, channels) of the pictures.
-      hidden: units of each of two layers.
+      filters: maps after the dense layer and after the first convolution.
     """
 
-    def __init__(self, latent, image_shape, hidden, **kwargs):
+    def __init__(self, latent, image_shape, filters=(32, 16), **kwargs):
         super().__init__(**kwargs)
-        self.latent, self.image_shape, self.units = latent, tuple(image_shape), hidden
-        self.hidden = [
-            keras.layers.Dense(hidden, activation="relu", name=f"hidden_{i}") for i in range(2)
-        ]
-        self.to_pixels = keras.layers.Dense(math.prod(image_shape), name="to_pixels")
+        self.latent, self.image_shape, self.filters = latent, tuple(image_shape), filters
+        height, width, channels = self.image_shape
+        self.small = (-(-height // 4), -(-width // 4), filters[0])
+        self.to_map = keras.layers.Dense(math.prod(self.small), activation="relu", name="to_map")
+        doubling = {"kernel_size": 4, "strides": 2, "padding": "same"}
+        self.double = keras.layers.Conv2DTranspose(
+            filters[1], activation="relu", name="double", **doubling
+        )
+        self.to_pixels = keras.layers.Conv2DTranspose(channels, name="to_pixels", **doubling)
 
     def build(self, shape):
         del shape
-        for layer, width in zip(self.hidden, (self.latent, self.units), strict=True):
-            layer.build([None, width])
-        self.to_pixels.build([None, self.units])
+        self.to_map.build([None, self.latent])
+        self.double.build([None, None, None, self.filters[0]])
+        self.to_pixels.build([None, None, None, self.filters[1]])
         self.built = True
 
     def call(self, content, style):
         """z_c [n, Zc] and z_s [n, Zs] -> logits [n, H, W, C]."""
         shapes.check(content=(content, "n Zc"), style=(style, "n Zs"))
-        found = tf.concat([content, style], axis=1)
-        for layer in self.hidden:
-            found = layer(found)
-        return tf.reshape(self.to_pixels(found), [-1, *self.image_shape])
+        found = self.to_map(tf.concat([content, style], axis=1))
+        found = self.double(tf.reshape(found, [-1, *self.small]))
+        height, width, _ = self.image_shape
+        return self.to_pixels(found)[:, :height, :width]

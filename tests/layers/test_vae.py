@@ -25,16 +25,16 @@ def test_details_are_those_of_each_picture_alone(side, channels):
     np.testing.assert_allclose(layer(images[1]), np.maximum(flat[1], 0.0), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("side, channels", [(8, 1), (28, 1), (42, 3)])
-def test_pictures_come_back_in_their_size(side, channels):
-    layer = Decoder(5, (side, side, channels), hidden=4)
+@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (42, 42, 3), (9, 5, 1), (1, 3, 2)])
+def test_pictures_come_back_in_their_size(shape):
+    layer = Decoder(5, shape, filters=(4, 2))
     layer.build(None)
     found = layer(tf.zeros([2, 3]), tf.zeros([2, 2]))
-    assert found.shape == (2, side, side, channels)
+    assert found.shape == (2, *shape)
 
 
 def test_content_and_style_both_change_the_picture():
-    layer = Decoder(5, (8, 8, 1), hidden=4)
+    layer = Decoder(5, (8, 8, 1), filters=(4, 2))
     layer.build(None)
     content, style = tf.ones([1, 3]), tf.ones([1, 2])
     plain = layer(content, style)
