@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from oneshot_tf import experiment, flags, testing
+from oneshot_tf import experiment, flags, held_out, testing
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import figure_compare, figures
@@ -35,7 +35,8 @@ def main(argv):
     models = [experiment.load(run)[:2] for run in runs]
     check_alike(models)
     way, shot = parsed.get("way", 5), parsed.get("shot", 5)
-    episode = draw_episode(testing.data_options(models[0][1], parsed), parsed, way, shot)
+    options = held_out.data_options(models[0][1], parsed)
+    episode = draw_episode(options, runs, parsed, way, shot)
     panels = [panel_of(learner, config.name, episode) for learner, config in models]
     output = pathlib.Path(parsed.get("output", "compared"))
     drawn = {
@@ -69,10 +70,13 @@ def check_alike(models):
                 )
 
 
-def draw_episode(options, parsed, way, shot):
+def draw_episode(options, runs, parsed, way, shot):
     """An episode of test classes in which every picture that is not support is a query."""
     dataset = experiment.load_pictures(options)
-    dataset = dataset.select(splits.load(dataset, options).test)
+    split = splits.load(dataset, options)
+    for run in runs:
+        held_out.check_split(run, split)
+    dataset = dataset.select(split.test)
     queries = int(dataset.class_sizes.min()) - shot
     if queries < 1:
         raise UserError(

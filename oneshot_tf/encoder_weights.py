@@ -116,13 +116,12 @@ def _load(layer, value):
     """Gives an `Inception` the weights of the published network, of a run or of a file."""
     if _run_of(value):
         config = workdirs.read_config(value)
-        which = "last" if config.train.train_on_validation else "best"
         if getattr(config.options, "encoder", None) != "inception":
             raise UserError(
                 f"--encoder_weights={value} must be a run with --encoder=inception. Received: a run of "
                 f"{config.model} with another encoder"
             )
-        restore_part({"embedding": layer}, value, which)
+        restore_part({"embedding": layer}, value, workdirs.usual_checkpoint(value, config))
         return
     if value != PUBLISHED and not pathlib.Path(value).is_file():
         raise UserError(

@@ -282,7 +282,7 @@ def load(workdir, checkpoint=None, **changed):
         train=dataclasses.replace(config.train, precision="float32"),
     )
     learner = make_learner(tested)
-    which = checkpoint or ("last" if config.train.train_on_validation else "best")
+    which = checkpoint or workdirs.usual_checkpoint(workdir, config)
     updates, seconds = restore_weights(learner, workdir, which)
     trained = {
         "episodes": updates * config.train.batch_size,

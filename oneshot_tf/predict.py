@@ -5,6 +5,7 @@
 
 import glob
 import json
+import os
 import pathlib
 
 import numpy as np
@@ -65,6 +66,10 @@ def export_options(path):
         raise UserError(
             f"{path}/export.json cannot be read ({error}); copy the whole folder of the export"
         ) from None
+    if {"classify_text", "choose_word"} & set(fields["signatures"]):
+        raise UserError(
+            f"{path} reads sentences, and --query are pictures; its model_card.md says how"
+        )
     if "classify" not in fields["signatures"]:
         raise UserError(
             f"{path} answers sequences only (string labels); use a model with --label_encoding=one_hot"
@@ -98,7 +103,7 @@ def support_files(path, most):
 def query_files(text):
     """The files of `--query`, in its order; those of a folder or a glob sorted."""
     files = []
-    for word in [text] if pathlib.Path(text).exists() else text.split(","):
+    for word in [text] if os.path.exists(text) else text.split(","):
         path = pathlib.Path(word)
         if path.is_dir():
             inside = [p for p in sorted(path.iterdir()) if p.is_file()]

@@ -52,7 +52,9 @@ class DataOptions(Options):
         low=0,
     )
     min_images: int = option(
-        1, "lfw: leave out people with fewer pictures (paper: 3; lfw: 5, which gives its 423)", low=1
+        1,
+        "lfw: leave out people with fewer pictures (paper: 3; lfw: 5, which gives its 423)",
+        low=1,
     )
     mirrored_copies: str = option(
         "none",

@@ -1,12 +1,12 @@
 """Testing a trained model: which classes, which protocol, which record."""
 
 import dataclasses
+import functools
 import pathlib
 
 import tensorflow as tf
 
-from oneshot_tf import data, encoder_weights, experiment
-from oneshot_tf.data import splits
+from oneshot_tf import encoder_weights, experiment, held_out
 from oneshot_tf.data.sentences import Sentences
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import figures, papers, perplexity, protocols, records, tables
@@ -34,15 +34,15 @@ def evaluate(parsed, options):
     changed = {name: getattr(options, name) for name in ("bn", "orders")}
     changed = {name: value for name, value in changed.items() if value is not None}
     learner, config, trained = experiment.load(parsed.get("workdir"), options.checkpoint, **changed)
-    dataset, split = test_classes(config, parsed, options.part)
+    dataset, split = held_out.classes(config, parsed, options.part)
     encoder_weights.check(config.options, dataset.class_names, split["sha256"], False)
     options = fitting(learner, config, dataset, parsed, options)
-    given = {"data": data_options(config, parsed)}
+    given = {"data": held_out.data_options(config, parsed)}
     population = experiment.test_population(dataclasses.replace(config, **given), dataset)
     own_kind = "sequence" if learner.episode == "sequence" else "few_shot"
     kind = options.protocol or own_kind
-    measure = measure_sequence if kind == "sequence" else measure_few_shot
-    protocol, accuracy = measure(learner, config, population, parsed, options)
+    plan = plan_sequence if kind == "sequence" else plan_few_shot
+    protocol, keys, measure = plan(learner, config, population, parsed, options)
     protocol = {
         "kind": kind,
         "part": options.part,
@@ -59,12 +59,16 @@ def evaluate(parsed, options):
         protocol["oracle"] = True
     if given["data"].mirrored_copies != "none":
         protocol["mirrored_copies"] = given["data"].mirrored_copies
-    record = records.make(config, dataset.name, split, protocol, accuracy, learner, trained)
+    blank = dict.fromkeys(keys)
+    record = records.make(config, dataset.name, split, protocol, blank, learner, trained)
+    paths = record_paths(parsed, record, own_kind)
+    for path in paths:
+        check_place(path, record)
+    record["accuracy"] = measure()
     if learner.episode == "text":
         record["perplexity"] = measure_text(learner, config, dataset.text(options.part))
     print(table(record))
-    for path in record_paths(parsed, record, own_kind):
-        check_place(path, record)
+    for path in paths:
         records.write(path, record)
         print(f"record: {path}")
     if parsed.get("figures"):
@@ -94,35 +98,12 @@ def fitting(learner, config, dataset, parsed, options):
     return options
 
 
-def data_options(config, parsed):
-    """The run's data options, with what the command line says otherwise."""
-    names = ("dataset", "data_dir", "read", "skip_damaged", "test_rotations", "augment_test")
-    names += ("mirrored_copies",)
-    said = {name: parsed.get(name) for name in names if parsed.get(name) is not None}
-    if said.get("dataset", config.data.dataset) != config.data.dataset:
-        # a turned character is another one; of a turned digit nobody said so
-        read = data.DATASET_DEFAULTS.get(said["dataset"], {}).get("read", "memory")
-        said = {"test_rotations": False, "read": read, **said}
-    options = dataclasses.replace(config.data, **said)
-    if parsed.get("split") or options.dataset != config.data.dataset:
-        options = dataclasses.replace(options, split=parsed.get("split"))
-    return options
+def plan_sequence(learner, config, population, parsed, options):
+    """Accuracy by presentation, in episodes as long as the training's.
 
-
-def test_classes(config, parsed, part):
-    """(data set of the classes to test on, description of the split)."""
-    options = data_options(config, parsed)
-    vary = options.augment_test and source.varies(options)
-    dataset = experiment.load_pictures(options, vary=vary)
-    if options.dataset != config.data.dataset and not options.split:
-        everything = splits.make("all", (), (), dataset.class_names)
-        return dataset, everything.describe()
-    split = splits.load(dataset, options)
-    return dataset.select(getattr(split, part)), split.describe()
-
-
-def measure_sequence(learner, config, population, parsed, options):
-    """Accuracy by presentation, in episodes as long as the training's."""
+    Returns:
+      (what the record says of the protocol, the settings' names, () -> accuracy).
+    """
     if learner.episode != "sequence":
         raise UserError(f"{config.model} answers queries, no sequences; use --protocol=few_shot")
     (way, *ways), (shot, *shots) = (
@@ -133,16 +114,29 @@ def measure_sequence(learner, config, population, parsed, options):
     if way != config.train.way:
         raise UserError(f"--way must be {config.train.way}, as trained. Received: {way}")
     sample = sequence_sampler(learner, config, population, shot, options)
-    accuracy = protocols.sequence(learner, sample, options.eval_episodes, shot)
-    return {"way": config.train.way, "shot": shot}, accuracy
+    measure = functools.partial(protocols.sequence, learner, sample, options.eval_episodes, shot)
+    return {"way": config.train.way, "shot": shot}, (), measure
 
 
-def measure_few_shot(learner, config, population, parsed, options):
-    """Accuracy on queries, for one way and shot or the usual four (as far as the model goes)."""
+def plan_few_shot(learner, config, population, parsed, options):
+    """Accuracy on queries, for the ways and shots given or the usual four; as `plan_sequence`."""
     settings = settings_of(learner, config, parsed, population)
     logits_of, described = protocols.finetuning(
         learner, options.finetune_steps, options.finetune_rate, options.finetune_match
     )
+    ways, shots = (sorted({s[i] for s in settings}) for i in (0, 1))
+    protocol = {"way": ways, "shot": shots, "queries": options.eval_queries, **described}
+    measure = functools.partial(measure_few_shot, learner, population, settings, logits_of, options)
+    return protocol, [key_of(*setting) for setting in settings], measure
+
+
+def key_of(way, shot):
+    """A setting's name in records."""
+    return f"{way}w{shot}s"
+
+
+def measure_few_shot(learner, population, settings, logits_of, options):
+    """{setting: accuracy}; every picture is embedded once where that gives the same answers."""
     once = logits_of is None and learner.embeds_alone and not population.varied
     if once:
         population = source.embedded(population, learner.features)
@@ -156,10 +150,8 @@ def measure_few_shot(learner, config, population, parsed, options):
             batch = max(1, min(protocols.BATCH, MOST_NUMBERS // pairs))
         sample = few_shot_sampler(population, way, shot, options, batch, learner.oracle)
         found = protocols.few_shot(learner, sample, options.eval_episodes, batch, logits_of)
-        accuracy[f"{way}w{shot}s"] = found
-    ways, shots = (sorted({s[i] for s in settings}) for i in (0, 1))
-    protocol = {"way": ways, "shot": shots, "queries": options.eval_queries}
-    return protocol | described, accuracy
+        accuracy[key_of(way, shot)] = found
+    return accuracy
 
 
 def measure_text(learner, config, text):
@@ -181,12 +173,11 @@ def settings_of(learner, config, parsed, population):
     if ways is None:
         there = population.people.num_classes
         settings = [s for s in settings if s[0] <= there] or [(there, s) for s in shots or (1,)]
-    if learner.episode == "sequence":
-        settings = [s for s in settings if s[0] <= config.train.way]
-        if not settings:
-            raise UserError(
-                f"--way must be at most {config.train.way}, as trained. Received: {ways[0]}"
-            )
+    most = config.train.way
+    if learner.episode == "sequence" and ways is None:
+        return [s for s in settings if s[0] <= most] or [(most, s) for s in shots or (1,)]
+    if learner.episode == "sequence" and max(ways) > most:
+        raise UserError(f"--way must be at most {most}, as trained. Received: {max(ways)}")
     return settings
 
 
@@ -234,16 +225,20 @@ def check_place(path, record):
     """Refuses to write the record of one test over that of another.
 
     Raises:
-      UserError: `path` has a record of another protocol.
+      UserError: `path` has a record of another protocol, of other classes or of another checkpoint.
     """
     if not path.is_file():
         return
-    before = read_json(path).get("protocol", {})
-    differing = [n for n in tables.PROTOCOL if before.get(n) != record["protocol"].get(n)]
+    before = read_json(path)
+    now, then = record["protocol"], before.get("protocol", {})
+    differing = [name for name in tables.PROTOCOL if then.get(name) != now.get(name)]
+    for part, name in (("split", "sha256"), ("train", "checkpoint")):
+        if before.get(part, {}).get(name) != record[part][name]:
+            differing.append(name if part == "train" else part)
     if differing:
         raise UserError(
-            f"{path} has the record of another test ({', '.join(differing)} differ); move it, or name "
-            "another --results"
+            f"{path} has the record of another test ({', '.join(differing)} differ); move or delete "
+            "it, then test again"
         )
 
 

@@ -124,3 +124,9 @@ def read_config(workdir):
         raise UserError(f"{path} is not there; is this the folder of a run?")
     fields = read_json(path)
     return RunConfig.from_json(fields, models.find(fields["model"]).Options)
+
+
+def usual_checkpoint(workdir, config):
+    """ "best" where validation chose one, else "last"."""
+    validated = (pathlib.Path(workdir) / "best" / "checkpoint").is_file()
+    return "best" if validated and not config.train.train_on_validation else "last"

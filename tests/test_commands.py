@@ -194,20 +194,6 @@ def test_eval_writes_a_record(trained, tmp_path):
     assert f"{record['accuracy']['2']['mean']:.2f}" in output
 
 
-def test_pictures_of_another_data_set_are_read_as_its_own_defaults_say():
-    from oneshot_tf import testing
-    from oneshot_tf.run_config import DataOptions
-
-    config = SimpleNamespace(data=DataOptions(dataset="imagenet", read="files"))
-
-    def read(*words):
-        own = dict.fromkeys(("dataset", "read", "split"), (str, "x"))
-        return testing.data_options(config, flags.parse(["eval", *words], own, [])).read
-
-    assert read() == "files" and read("--dataset=omniglot") == "memory"
-    assert read("--dataset=lfw", "--read=files") == "files"
-
-
 def test_eval_draws_the_first_episode(trained, tmp_path):
     words = [f"--workdir={trained}", "--eval_episodes=20", f"--figures={tmp_path / 'drawn'}"]
     code, output, errors = run(commands.evaluate, *words)
@@ -252,6 +238,17 @@ def test_eval_few_shot(trained):
     code, output, errors = run(commands.evaluate, *words, "--way=2", "--shot=1", "--eval_queries=2")
     assert code == 0, errors
     assert "2w1s" in output
+
+
+def test_the_usual_few_shot_settings_go_as_far_as_the_training_did(pictures, tmp_path):
+    """And a run that had too few classes to validate is tested with its last checkpoint."""
+    code, output, errors = train(pictures, tmp_path / "run", "--way=3", "--shot=1")
+    assert code == 0 and "Nothing validates" in output, errors
+    words = [f"--workdir={tmp_path / 'run'}", "--eval_episodes=10", "--protocol=few_shot"]
+    code, output, errors = run(commands.evaluate, *words, "--split=random", "--eval_queries=1")
+    assert code == 0 and "2w1s" in output, errors
+    code, _, errors = run(commands.evaluate, *words, "--way=2,4")
+    assert code == 1 and "at most 3, as trained. Received: 4" in one_line(errors)
 
 
 @pytest.mark.parametrize(

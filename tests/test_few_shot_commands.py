@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from oneshot_tf import commands, experiment, export
+from oneshot_tf import commands, experiment, export, testing
 from oneshot_tf.data import prepare
 from tests.test_commands import one_line, run
 
@@ -120,14 +120,18 @@ def test_orders_are_in_the_record(pictures, tmp_path):
     assert "-3_orders" in path.stem and json.loads(path.read_text())["protocol"]["orders"] == 3
 
 
-def test_the_record_of_another_test_is_not_overwritten(trained, tmp_path):
+def test_the_record_of_another_test_is_not_overwritten(trained, tmp_path, monkeypatch):
+    """Which is said before anything is measured."""
     words = [f"--workdir={trained}", f"--results={tmp_path}", *TEST]
     assert run(commands.evaluate, *words)[0] == 0
     (path,) = tmp_path.glob("*.json")
     before = path.read_text()
     assert run(commands.evaluate, *words)[0] == 0  # the same test again
+    monkeypatch.delattr(testing.protocols, "few_shot")
     code, _, errors = run(commands.evaluate, *words, "--eval_queries=3")
     assert code == 1 and "of another test (queries differ)" in one_line(errors)
+    code, _, errors = run(commands.evaluate, *words, "--checkpoint=last")
+    assert code == 1 and "of another test (checkpoint differ)" in one_line(errors)
     assert json.loads(path.read_text())["protocol"] == json.loads(before)["protocol"]
 
 

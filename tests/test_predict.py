@@ -155,6 +155,7 @@ def test_queries_keep_their_order_and_odd_names(tmp_path, monkeypatch):
     assert found("b.png,in") == ["b.png", "y.png", "z.png"]
     assert found("a,1.png") == ["a,1.png"] and found("c[1].png") == ["c[1].png"]
     assert found("c*.png,b.png") == ["c1.png", "c[1].png", "b.png"]
+    assert found(",".join(["b.png"] * 1000)) == ["b.png"] * 1000  # longer than a name may be
 
 
 def mistake(pictures, run, message, **changes):
@@ -200,6 +201,8 @@ def test_damaged_exports(run, pictures):
     fields = json.loads((copy / "export.json").read_text())
     (copy / "export.json").write_text(json.dumps({**fields, "signatures": ["sequence"]}))
     mistake(pictures, run, "sequences only", export=copy)
+    (copy / "export.json").write_text(json.dumps({**fields, "signatures": ["classify_text"]}))
+    mistake(pictures, run, "reads sentences, and --query are pictures", export=copy)
     (copy / "export.json").unlink()
     mistake(pictures, run, "copy the whole folder", export=copy)
 

@@ -190,17 +190,22 @@ def load(name, classes, options, middle=None):
     classes = sorted_classes(classes)
     if options.skip_damaged:
         classes = damage.leave_out(name, classes)
-    settings = (options.image_size, options.channels)
     if options.read == "files":
-        return lazy(name, classes, lambda *file: _decode(*file, options, middle), *settings)
-    if options.channels == 1:
-        settings += (options.ink,)
+        size = options.image_size, options.channels
+        return lazy(name, classes, lambda *file: _decode(*file, options, middle), *size)
+    settings = settings_of(options)
     return cache.cached(
         name,
         sha256(classes),
         settings if middle is None else (*settings, middle),
         lambda: build(name, classes, options, middle),
     )
+
+
+def settings_of(options):
+    """What of `DataOptions` the pictures in memory depend on, for `cache.cached`."""
+    settings = (options.image_size, options.channels)
+    return (*settings, options.ink) if options.channels == 1 else settings
 
 
 def lazy(name, classes, decode, size, channels):

@@ -50,7 +50,7 @@ def load(data_dir, options):
             f"--read=files is for picture files. Received: {files[0].parent} with pickles; leave it out"
         )
     if files:
-        key, settings = cache.file_sha256(files), (options.image_size, options.channels)
+        key, settings = cache.file_sha256(files), image_files.settings_of(options)
         return cache.cached(NAME, key, settings, lambda: _from_pickles(files, options))
     raise UserError(
         f"The pictures of miniImageNet are not in {data_dir} and cannot be downloaded; put there, or "
@@ -162,7 +162,8 @@ def _from_pickles(files, options):
     for name in names:
         data, chosen = classes[name]
         for index in chosen:
-            images[row] = pictures.to_array(Image.fromarray(data[index]), size, channels)
+            picture = pictures.to_array(Image.fromarray(data[index]), size, channels)
+            images[row] = pictures.with_ink(picture, options.ink)
             row += 1
     return Dataset(NAME, images, np.cumsum([0, *sizes]).astype(np.int64), tuple(names))
 

@@ -50,24 +50,34 @@ class Checkpoints:
         self._best = tf.train.CheckpointManager(self._checkpoint, str(workdir / "best"), 1)
 
     def restore(self):
-        """Restores the latest checkpoint; false where there is none."""
-        if self._latest.latest_checkpoint is None:
+        """Restores the latest checkpoint whose files are there; false where none was ever made."""
+        path = self._newest()
+        if path is None and self._latest.checkpoints:
+            raise UserError(
+                f"{self._latest.directory} has lost its checkpoints, of which "
+                f"{self._latest.latest_checkpoint} was the last; restore one, or train in a new --workdir"
+            )
+        if path is None:
             return False
         try:
-            status = self._checkpoint.restore(self._latest.latest_checkpoint)
-            status.assert_consumed()
+            self._checkpoint.restore(path).assert_consumed()
         except READ_ERRORS as error:
             raise UserError(
-                f"{self._latest.latest_checkpoint} cannot be read ({first_line(error)}); "
-                "delete it from its folder, or train in a new --workdir"
+                f"{path} cannot be read ({first_line(error)}); delete its files to go on from the one "
+                "before, or train in a new --workdir"
             ) from None
         return True
 
     def save(self):
         """Saves the latest state; an error leaves the checkpoints before it as they were."""
-        if self._latest.latest_checkpoint == self._path(self._latest):
+        if self._newest() == self._path(self._latest):
             return
         self._save(self._latest)
+
+    def _newest(self):
+        """The latest checkpoint that nobody has deleted, or None."""
+        listed = reversed(self._latest.checkpoints)
+        return next((path for path in listed if pathlib.Path(f"{path}.index").is_file()), None)
 
     def save_if_best(self, score):
         """Keeps this state under `best/` if `score` is the best so far."""

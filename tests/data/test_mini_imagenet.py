@@ -121,6 +121,19 @@ def test_size_and_channels(small, layout):
     assert mini_imagenet.load(small / "data", options).images.shape == (12, 28, 28, 1)
 
 
+def test_every_layout_has_the_ink_that_is_asked_for(small):
+    part_folders(small, small / "files")
+    pickles(small / "pickles")
+
+    def load(layout, ink):
+        options = DataOptions(image_size=28, ink=ink)
+        return mini_imagenet.load(small / layout, options).images.astype(int)
+
+    light = load("pickles", "light")
+    np.testing.assert_array_equal(load("pickles", "dark"), 255 - light)
+    np.testing.assert_allclose(load("files", "dark"), 255 - light, atol=4)  # JPEG's own error
+
+
 def test_csvs_and_folders_come_before_pickles(small):
     data = small / "data"
     pickles(data)

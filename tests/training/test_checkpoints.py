@@ -81,6 +81,22 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(run, tmp_path
     assert checkpoints.Checkpoints(tmp_path, learner, optimizer, 2).restore()
 
 
+def test_a_deleted_checkpoint_leaves_the_one_before(run, tmp_path):
+    learner, optimizer, saved = run
+    for update in (1, 2):
+        save_at(saved, learner, update)
+    for path in (tmp_path / "checkpoints").glob("ckpt-2.*"):
+        path.unlink()
+    again = checkpoints.Checkpoints(tmp_path, learner, optimizer, 2)
+    assert again.restore() and int(again.updates) == 1
+    save_at(again, learner, 2)
+    assert checkpoints.restore_weights(Small(), tmp_path, "last")[0] == 2
+    for path in (tmp_path / "checkpoints").glob("ckpt-*"):
+        path.unlink()
+    with pytest.raises(UserError, match="has lost its checkpoints, of which .*ckpt-2 was the last"):
+        again.restore()
+
+
 def test_a_broken_checkpoint_is_named(run, tmp_path):
     learner, _, saved = run
     save_at(saved, learner, 1)

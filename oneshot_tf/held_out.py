@@ -1,0 +1,77 @@
+"""The pictures that a trained model is tested on: of which data set, read how, of which classes."""
+
+import dataclasses
+import pathlib
+
+from oneshot_tf import data, experiment
+from oneshot_tf.data import splits
+from oneshot_tf.errors import UserError
+from oneshot_tf.files import read_json
+from oneshot_tf.run_config import DataOptions
+from oneshot_tf.sampling import source
+
+SAID = ("dataset", "data_dir", "read", "skip_damaged", "test_rotations", "augment_test")
+# how a data set's files are read: of another one, the run's values say nothing
+READING = ("read", "skip_damaged", "ink", "centre_crop", "min_images", "mirrored_copies")
+
+
+def data_options(config, parsed):
+    """The run's data options, with what the command line says otherwise.
+
+    Raises:
+      UserError: mirrored copies of what has none.
+    """
+    said = {n: parsed.get(n) for n in (*SAID, "mirrored_copies") if parsed.get(n) is not None}
+    name = said.get("dataset", config.data.dataset)
+    if "mirrored_copies" in said and name != "lfw":
+        raise UserError(f"--mirrored_copies is for lfw. Received: {name}; leave it out")
+    if name != config.data.dataset:
+        # a turned character is another one; of a turned digit nobody said so
+        said = {"test_rotations": False, "split": None, **_read_as_usual(config, name), **said}
+    if parsed.get("split"):
+        said["split"] = parsed.get("split")
+    return dataclasses.replace(config.data, **said)
+
+
+def _read_as_usual(config, name):
+    """{option: value} that another data set than the run's is read by where nothing is said."""
+    usual = {**dataclasses.asdict(DataOptions()), **data.DATASET_DEFAULTS.get(name, {})}
+    found = {option: usual[option] for option in READING}
+    if "folder" in (name, config.data.dataset):  # a folder of classes, not one of data sets
+        found["data_dir"] = None
+    return found
+
+
+def classes(config, parsed, part):
+    """(data set of the classes to test on, description of the split).
+
+    Raises:
+      UserError: the classes are not those that the run's split was made of.
+    """
+    options = data_options(config, parsed)
+    vary = options.augment_test and source.varies(options)
+    dataset = experiment.load_pictures(options, vary=vary)
+    if options.dataset != config.data.dataset and not options.split:
+        everything = splits.make("all", (), (), dataset.class_names)
+        return dataset, everything.describe()
+    split = splits.load(dataset, options)
+    if options.dataset == config.data.dataset and not parsed.get("split"):
+        check_split(parsed.get("workdir"), split)
+    return dataset.select(getattr(split, part)), split.describe()
+
+
+def check_split(workdir, split):
+    """Whether a split is the one that a run was trained by.
+
+    Raises:
+      UserError: classes came or went since, so that the same seed draws others.
+    """
+    path = pathlib.Path(workdir) / "config.json"
+    before = read_json(path).get("split", {})
+    now = split.describe()
+    if before.get("sha256") != now["sha256"]:
+        raise UserError(
+            f"The data must have the {sum(before.get('classes', ()))} classes that {workdir} was "
+            f"trained with, or its test classes are others. Received: {sum(now['classes'])}; restore "
+            "them, or draw new test classes, trained on or not, by --split=random"
+        )

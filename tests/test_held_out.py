@@ -1,0 +1,70 @@
+"""Which pictures a trained model is tested on."""
+
+import shutil
+from types import SimpleNamespace
+
+import pytest
+
+from oneshot_tf import commands, flags, held_out
+from oneshot_tf.errors import UserError
+from oneshot_tf.run_config import DataOptions
+from tests.test_commands import one_line, pictures, run  # noqa: F401
+
+OWN = dict.fromkeys(("dataset", "data_dir", "read", "split", "mirrored_copies"), (str, "x"))
+
+
+def options(trained_on, *words):
+    config = SimpleNamespace(data=trained_on)
+    return held_out.data_options(config, flags.parse(["eval", *words], OWN, []))
+
+
+def test_the_runs_own_data_is_read_as_in_training():
+    own = DataOptions(dataset="imagenet", read="files", skip_damaged=True, split="dogs")
+    assert options(own) == own
+    assert options(own, "--split=rand", "--read=memory").split == "rand"
+
+
+def test_another_data_set_is_read_as_its_own_defaults_say():
+    files = DataOptions(dataset="imagenet", read="files", skip_damaged=True, split="dogs")
+    found = options(files, "--dataset=omniglot")
+    assert (found.read, found.skip_damaged, found.split) == ("memory", False, None)
+    assert options(files, "--dataset=lfw", "--read=files").read == "files"
+    faces = options(DataOptions(dataset="omniglot", image_size=42), "--dataset=lfw")
+    assert (faces.min_images, faces.centre_crop, faces.ink) == (5, 126, "dark")
+    assert faces.mirrored_copies == "horizontal" and faces.image_size == 42
+    back = options(faces, "--dataset=omniglot")
+    assert (back.min_images, back.ink, back.mirrored_copies) == (1, "auto", "none")
+
+
+def test_a_folder_of_classes_is_no_folder_of_data_sets():
+    assert options(DataOptions(dataset="folder", data_dir="my"), "--dataset=mnist").data_dir is None
+    assert options(DataOptions(data_dir="all"), "--dataset=folder").data_dir is None
+    assert options(DataOptions(data_dir="all"), "--dataset=mnist").data_dir == "all"
+    assert options(DataOptions(), "--dataset=folder", "--data_dir=my").data_dir == "my"
+
+
+def test_mirrored_copies_are_of_faces():
+    with pytest.raises(UserError, match="--mirrored_copies is for lfw. Received: omniglot"):
+        options(DataOptions(dataset="omniglot"), "--mirrored_copies=none")
+
+
+def test_classes_that_came_later_are_refused(pictures, tmp_path):  # noqa: F811
+    """With one class more, the same seed draws other test classes, some of them trained on."""
+    data, workdir = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(pictures, data)
+    words = ["--model=pixels", "--dataset=folder", f"--data_dir={data}", "--image_size=8"]
+    words += ["--way=2", "--shot=1", "--queries=1", f"--workdir={workdir}"]
+    code, _, errors = run(commands.train, *words)
+    assert code == 0, errors
+    words = [f"--workdir={workdir}", "--way=2", "--shot=1", "--eval_episodes=10"]
+    words += ["--eval_queries=1"]
+    assert run(commands.evaluate, *words)[0] == 0
+    shutil.copytree(data / "class0", data / "class10")
+    code, _, errors = run(commands.evaluate, *words)
+    assert code == 1 and "must have the 10 classes" in one_line(errors)
+    assert "Received: 11" in errors
+    code, _, errors = run(commands.evaluate, *words, "--split=random")
+    assert code == 1 and "of another test (split differ)" in one_line(errors)
+    (workdir / "evaluation").rename(tmp_path / "before")
+    code, _, errors = run(commands.evaluate, *words, "--split=random")
+    assert code == 0, errors
