@@ -1,5 +1,8 @@
 """The comparison as a user runs it."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -67,3 +70,13 @@ def test_pictures_of_other_sizes_are_no_comparison(runs, tmp_path):
     both = f"--runs={runs / 'matching'},{tmp_path / 'run'}"
     code, _, errors = run(compare.main, both)
     assert code == 1 and "must have one --image_size. Received: 16" in one_line(errors)
+
+
+def test_runs_of_other_classes_are_no_comparison(runs, tmp_path):
+    shutil.copytree(runs / "matching", tmp_path / "run")
+    fields = json.loads((tmp_path / "run" / "config.json").read_text())
+    fields["split"]["sha256"] = "of other classes"
+    (tmp_path / "run" / "config.json").write_text(json.dumps(fields))
+    both = f"--runs={runs / 'matching'},{tmp_path / 'run'}"
+    code, _, errors = run(compare.main, both, "--way=3", "--shot=2")
+    assert code == 1 and f"classes that {tmp_path / 'run'} was trained with" in one_line(errors)
