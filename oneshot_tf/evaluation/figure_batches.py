@@ -65,7 +65,7 @@ def draw(curves):
 def _draw(dataset, configs):
     figure = Figure(figsize=(10.4, 5.2), dpi=120, facecolor="white", layout="constrained")
     axes = figure.subplots()
-    lines = "solid: validation classes; dotted: training, by its own task"
+    lines = "solid: validation classes, most ways and fewest shots; dotted: training, its own task"
     axes.set_title(f"{dataset}: accuracy after so many training batches\n{lines}", fontsize=11)
     handles = []
     for i, (config, runs) in enumerate(sorted(configs.items())):
