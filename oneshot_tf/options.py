@@ -10,8 +10,20 @@ import typing
 
 from oneshot_tf.errors import UserError
 
+NOT_SAID = object()  # None is a value that an option may have had
 
-def option(default, help, *, choices=None, low=None, high=None, search=None, span=False):
+
+def option(
+    default,
+    help,
+    *,
+    choices=None,
+    low=None,
+    high=None,
+    search=None,
+    span=False,
+    earlier=NOT_SAID,
+):
     """One field of an options class.
 
     Args:
@@ -22,9 +34,12 @@ def option(default, help, *, choices=None, low=None, high=None, search=None, spa
       high: the largest allowed number, or None.
       search: what `oneshot_tf.tune` may try: a list of values, or (low, high, "linear" | "log").
       span: as a flag, `low:high` sets this field and the field `<name>_from` as well.
+      earlier: what runs did before the option was there, if that is not the default: configs that
+        were stored without it mean this.
     """
     metadata = {"help": help, "choices": choices, "low": low, "high": high, "search": search}
     metadata["span"] = span
+    metadata["earlier"] = default if earlier is NOT_SAID else earlier
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -70,11 +85,19 @@ class Options:
 
 
 def from_fields(cls, fields):
-    """An options object from a dictionary; an unknown name is an error."""
+    """An options object from a stored dictionary; an unknown name is an error.
+
+    An option that the dictionary lacks has the value that runs had before there was the option.
+    """
     known = {field.name for field in dataclasses.fields(cls)}
     unknown = sorted(set(fields) - known)
     if unknown:
         raise UserError(
             f"{cls.__name__} has no option {', '.join(unknown)}; the file is of another version"
         )
-    return cls(**fields)
+    return cls(**{**earlier_values(cls), **fields})
+
+
+def earlier_values(cls):
+    """{option: what a stored config means that does not name it}."""
+    return {field.name: field.metadata["earlier"] for field in dataclasses.fields(cls)}

@@ -1,6 +1,5 @@
 """A run's folder: its `config.json`, and whether it is of the run that is asked for."""
 
-import dataclasses
 import hashlib
 import json
 import pathlib
@@ -10,6 +9,7 @@ from oneshot_tf.data.sentences import Sentences
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import records
 from oneshot_tf.files import read_bytes, read_json, replacing
+from oneshot_tf.options import earlier_values
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 
 VOCABULARY = "vocabulary.txt"
@@ -38,6 +38,7 @@ def prepare(workdir, config, dataset, split):
         **description(config, dataset, split),
         "versions": records.versions(),
         "commit": records.commit(),
+        "starts": [records.start()],
     }
     try:
         workdir.mkdir(parents=True, exist_ok=True)
@@ -56,7 +57,9 @@ def prepare(workdir, config, dataset, split):
             f"{workdir} is of another run; these differ: {', '.join(differing)}. Name another "
             "--workdir, or say what its config.json says"
         )
-    records.write(path, {**before, "train": {**before["train"], "episodes": config.train.episodes}})
+    grown = {**before["train"], "episodes": config.train.episodes}
+    starts = [*before.get("starts", []), *now["starts"]]
+    records.write(path, {**before, "train": grown, "starts": starts})
 
 
 def description(config, dataset, split):
@@ -96,7 +99,7 @@ def vocabulary(workdir):
 def differences(before, now):
     """["--name (then X, now Y)"] of what must not change within a run; episodes may grow.
 
-    Options that have been added since the run began had their default then.
+    Options that have been added since the run began had their earlier value then.
     """
     found = []
     classes = {
@@ -105,9 +108,9 @@ def differences(before, now):
         "options": models.find(now["model"]).Options,
     }
     for part, cls in classes.items():
-        defaults = dataclasses.asdict(cls())
+        earlier = earlier_values(cls)
         for name, value in now[part].items():
-            old = before.get(part, {}).get(name, defaults[name])
+            old = before.get(part, {}).get(name, earlier[name])
             grows = name == "episodes" and old is not None and value >= old
             if old != value and name not in FREE and not grows:
                 found.append(f"--{name} (then {old}, now {value})")

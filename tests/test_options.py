@@ -120,3 +120,13 @@ def test_a_models_defaults_are_valid_options(name):
         cls(**{field: defaults[field] for field in fields})
         owned |= fields
     assert owned == set(defaults)
+
+
+def test_an_older_config_means_what_runs_did_before_the_option():
+    @dataclasses.dataclass(frozen=True)
+    class Later(Options):
+        key: str = option("feature", "a later option", earlier="own")
+        rate: float = option(0.5, "a rate")
+
+    assert from_fields(Later, {}) == Later(key="own", rate=0.5)
+    assert from_fields(Later, {"key": "feature"}) == Later()

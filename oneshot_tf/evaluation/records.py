@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import os
 import pathlib
 import platform
 import subprocess
@@ -91,6 +92,24 @@ def versions():
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
         "oneshot_tf": __version__,
+    }
+
+
+def start():
+    """What a run notes of each start: {"commit", "machine", "load", "date"}.
+
+    "load" is how many processes wanted a core in the minute before, this one's own start among them;
+    None where the system does not say.
+    """
+    try:
+        load = round(os.getloadavg()[0], 2)
+    except OSError:
+        load = None
+    return {
+        "commit": commit(),
+        "machine": machine(),
+        "load": load,
+        "date": datetime.date.today().isoformat(),
     }
 
 

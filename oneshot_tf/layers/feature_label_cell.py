@@ -47,6 +47,8 @@ class FeatureLabelCell(MemoryCell):
       key_strength: multiply the cosines of Eq. 2 by a learned 1 + softplus(.), as NTM's beta;
         without (the paper), a softmax over numbers in [-1, 1] is nearly flat.
       initial_strength: the strength at the start of training.
+      key: "own": the key k_t is a head of its own (the paper); "feature": k_t = a^f_t, the memory is
+        searched by the code that is written to it.
       read_after_write: read from M_t, as Eq. 2 says; else from M_{t-1}.
       erase_label: zero a label row one step after its feature row (the paper never does).
     """
@@ -62,6 +64,7 @@ class FeatureLabelCell(MemoryCell):
         write_gate,
         key_strength,
         initial_strength,
+        key,
         read_after_write,
         erase_label,
         **kwargs,
@@ -70,14 +73,16 @@ class FeatureLabelCell(MemoryCell):
         self.rows, self.width = rows, width
         self.usage_decay, self.write_gate = usage_decay, write_gate
         self.key_strength, self.initial_strength = key_strength, initial_strength
+        self.key = key
         self.read_after_write, self.erase_label = read_after_write, erase_label
         self.read_width = width
         self.output_width = units + width
 
     def build(self, input_shape):
         super().build(input_shape)
-        self.sizes = [self.width] * 3 + [int(self.key_strength), int(self.write_gate == "step")]
-        bias = [0.0] * (3 * self.width)
+        vectors = [int(self.key == "own") * self.width, self.width, self.width]
+        self.sizes = [*vectors, int(self.key_strength), int(self.write_gate == "step")]
+        bias = [0.0] * sum(vectors)
         if self.key_strength:
             bias += [math.log(math.expm1(self.initial_strength - 1.0))]
         if self.write_gate == "step":
@@ -110,7 +115,8 @@ class FeatureLabelCell(MemoryCell):
         controller = self.controller.step(gates, state.controller)
         head = tf.matmul(controller.hidden, self.head_kernel) + self.head_bias
         key, add_feature, add_label, strength, gate = tf.split(head, self.sizes, axis=1)
-        key, add_feature, add_label = tf.tanh(key), tf.tanh(add_feature), tf.tanh(add_label)
+        add_feature, add_label = tf.tanh(add_feature), tf.tanh(add_label)
+        key = tf.tanh(key) if self.key == "own" else add_feature
         strength = 1.0 + tf.nn.softplus(strength) if self.key_strength else None
         alpha = gate if self.write_gate == "step" else self.alpha
 

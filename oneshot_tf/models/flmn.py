@@ -40,6 +40,14 @@ class FLMNOptions(UsageOptions):
         32, "channels of each block of the conv encoder", low=1, search=[16, 32, 64]
     )
     encoder_blocks: int = option(3, "blocks of the conv encoder", low=1, high=5, search=[2, 3])
+    key: str = option(
+        "feature",
+        "the memory is searched by the feature code that is written to it, or by a key of its own "
+        "(own: paper)",
+        choices=("own", "feature"),
+        search=["own", "feature"],
+        earlier="own",
+    )
     rows: int = option(
         64, "rows of each memory, N (paper: half of MANN's 128)", low=1, search=[64, 128]
     )
@@ -63,6 +71,7 @@ class FLMN(UsageLearner):
             write_gate=options.write_gate,
             key_strength=options.key_strength,
             initial_strength=options.initial_strength,
+            key=options.key,
             read_after_write=options.read_after_write,
             erase_label=options.erase_label,
             name="cell",

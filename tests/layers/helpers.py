@@ -119,7 +119,12 @@ def one_of_each_cell(controller="lstm"):
     return {
         "flmn": build(
             FeatureLabelCell(
-                *sizes, **shared, write_gate="scalar", read_after_write=True, erase_label=True
+                *sizes,
+                **shared,
+                key="feature",
+                write_gate="scalar",
+                read_after_write=True,
+                erase_label=True,
             )
         ),
         "lrua": build(

@@ -21,9 +21,15 @@ from tests.layers.helpers import (
 from tests.numpy_reference import flmn
 
 COMBINATIONS = [
-    {"write_gate": gate, "key_strength": strong, "read_after_write": after, "erase_label": erase}
-    for gate, strong, after, erase in itertools.product(
-        ["scalar", "step"], [False, True], [False, True], [False, True]
+    {
+        "key": key,
+        "write_gate": gate,
+        "key_strength": strong,
+        "read_after_write": after,
+        "erase_label": erase,
+    }
+    for key, gate, strong, after, erase in itertools.product(
+        ["feature", "own"], ["scalar", "step"], [False, True], [False, True], [False, True]
     )
 ]
 DEFAULTS = {"usage_decay": 0.9, "initial_strength": 3.0}
@@ -111,3 +117,14 @@ def test_shapes_and_strength_at_the_start():
     }
     strength = 1.0 + tf.nn.softplus(cell.head_bias[3 * WIDTH])
     np.testing.assert_allclose(strength, 3.0, rtol=1e-6)
+
+
+def test_the_code_that_is_written_is_found_again():
+    """With one code, what was written last is the nearest row to it, whatever the weights are."""
+    cell = make(key="feature", write_gate="scalar", read_after_write=True)
+    cell.alpha.assign([[-100.0]])  # it goes to the least used row, alone
+    _, new = step(cell, tf.constant(random_inputs()[0]), random_state(cell))
+    np.testing.assert_array_equal(
+        np.argmax(new.read_weights, axis=1), np.argmax(new.write_weights, axis=1)
+    )
+    assert cell.head_kernel.shape[1] == 2 * WIDTH + 1  # no head for a key of its own

@@ -16,9 +16,12 @@ def heads(weights, options, hidden):
     found |= {"strength": np.ones((batch, 1)), "gate": np.zeros((batch, 1))}
     for b in range(batch):
         numbers = linear(hidden[b], weights["head_kernel"], weights["head_bias"])
-        for name in ("key", "add_feature", "add_label"):
+        own = ["key"] if options["key"] == "own" else []
+        for name in [*own, "add_feature", "add_label"]:
             for m in range(width):
                 found[name][b, 0, m] = math.tanh(numbers.pop(0))
+        if options["key"] == "feature":
+            found["key"][b] = found["add_feature"][b]
         if options["key_strength"]:
             found["strength"][b, 0] = 1.0 + softplus(numbers.pop(0))
         by_step = options["write_gate"] == "step"
