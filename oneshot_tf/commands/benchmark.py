@@ -13,13 +13,13 @@ import time
 
 import tensorflow as tf
 
-from oneshot_tf import experiment, flags, runtime
-from oneshot_tf.commands import model_defaults, model_options
+from oneshot_tf.commands import configs, flags
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import dump, write_text
 from oneshot_tf.run_config import DataOptions, TrainOptions
+from oneshot_tf.runs import experiment
 from oneshot_tf.sampling import pipeline
-from oneshot_tf.training import loop, optimizers
+from oneshot_tf.training import devices, loop, optimizers
 from oneshot_tf.training.logging import Log
 
 BLOCKS = 5  # real and bare take turns this often
@@ -32,11 +32,13 @@ def main(argv):
         "other_precision": (bool, "the bare step in the other precision too, in turns"),
         "json": (str, "also write the numbers to this file"),
     }
-    parsed = flags.parse(argv, own, [TrainOptions, DataOptions], model_options, model_defaults)
+    parsed = flags.parse(
+        argv, own, [TrainOptions, DataOptions], configs.model_options, configs.model_defaults
+    )
     updates = parsed.get("updates", 50)
     if updates < 1:
         raise UserError(f"--updates must be at least 1. Received: {updates}")
-    config = experiment.make_config(parsed)
+    config = configs.make_config(parsed)
     numbers = measure(config, updates, parsed.get("other_precision", False))
     print(table(numbers))
     if parsed.get("json"):
@@ -56,7 +58,7 @@ def measure(config, updates, other_precision=False):
       A dictionary that JSON can hold; rates are medians over blocks.
     """
     began = time.perf_counter()
-    strategy = runtime.setup(config.train)
+    strategy = devices.setup(config.train)
     config, dataset, split = experiment.with_data(one_size(config))
     learner, sample = experiment.make_training(config, dataset, split, strategy)
     fixed = sample(tf.constant(0, tf.int64))
@@ -236,7 +238,3 @@ def table(numbers):
         for name, share in numbers.get("parts_of_bare", {}).items()
     ]
     return "\n".join([head, *lines])
-
-
-if __name__ == "__main__":
-    flags.run(main)

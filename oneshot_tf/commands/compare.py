@@ -9,11 +9,12 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from oneshot_tf import experiment, flags, held_out, testing
+from oneshot_tf.commands import flags
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import figure_compare, figures
+from oneshot_tf.figures import compare, drawing
 from oneshot_tf.run_config import EvalOptions
+from oneshot_tf.runs import experiment, held_out, testing
 from oneshot_tf.sampling import source
 
 OWN = {
@@ -40,11 +41,11 @@ def main(argv):
     panels = [panel_of(learner, config.name, episode) for learner, config in models]
     output = pathlib.Path(parsed.get("output", "compared"))
     drawn = {
-        "map": figure_compare.draw_map(panels),
-        "similarity": figure_compare.draw_matrices(panels, shot),
+        "map": compare.draw_map(panels),
+        "similarity": compare.draw_matrices(panels, shot),
     }
-    pictures = {name: figures.render(figure) for name, figure in drawn.items()}
-    for path in figures.write(pictures, output):
+    pictures = {name: drawing.render(figure) for name, figure in drawn.items()}
+    for path in drawing.write(pictures, output):
         print(f"figure: {path}")
     return 0
 
@@ -89,15 +90,11 @@ def draw_episode(options, runs, parsed, way, shot):
 
 
 def panel_of(learner, name, episode):
-    """What `figure_compare` draws of one model."""
+    """What `figures/compare.py` draws of one model."""
     labels = episode.support_labels
     support, query = learner.embed_episode(episode, False)
     compared = learner.in_context(support, labels, query)
     answers = learner.predict_labels(learner.answer(support, labels, query))
     right = np.mean(answers.numpy() == episode.query_labels.numpy())
     known = {"support_labels": labels[0], "query_labels": episode.query_labels[0]}
-    return figure_compare.look(name, compared[0][0], compared[1][0], known, right)
-
-
-if __name__ == "__main__":
-    flags.run(main)
+    return compare.look(name, compared[0][0], compared[1][0], known, right)

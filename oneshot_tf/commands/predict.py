@@ -10,7 +10,7 @@ import pathlib
 
 import numpy as np
 
-from oneshot_tf import flags
+from oneshot_tf.commands import flags
 from oneshot_tf.data import folder, pictures
 from oneshot_tf.errors import UserError
 from oneshot_tf.run_config import DataOptions
@@ -203,7 +203,3 @@ def table(answers):
             f"{a['probability']:>11.3f}  {second}"
         )
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    flags.run(main)

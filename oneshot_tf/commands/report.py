@@ -7,16 +7,10 @@ python -m oneshot_tf.report --runs=runs/DIR,...        draws the curves of these
 
 import pathlib
 
-from oneshot_tf import flags
+from oneshot_tf.commands import flags
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import (
-    figure_batches,
-    figure_curves,
-    figure_sizes,
-    figures,
-    records,
-    tables,
-)
+from oneshot_tf.evaluation import records, tables
+from oneshot_tf.figures import batches, curves, drawing, sizes
 from oneshot_tf.files import read_json, write_text
 from oneshot_tf.training.logging import read_metrics
 
@@ -54,17 +48,17 @@ def main(argv):
 def curve_of(folder):
     """The training curve of a run folder: {"config", "model", "seed", "commit", "points"}.
 
-    That of a few-shot learner has what `figure_batches.thin` gives besides.
+    That of a few-shot learner has what `batches.thin` gives besides.
     """
     folder = pathlib.Path(folder)
     config = read_json(folder / "config.json")
     if not (folder / "metrics.jsonl").is_file():
         raise UserError(f"{folder}/metrics.jsonl is not there; train first, or name another folder")
     metrics = read_metrics(folder / "metrics.jsonl")
-    if figure_batches.is_of(metrics):
-        curve = figure_batches.thin(metrics, config)
+    if batches.is_of(metrics):
+        curve = batches.thin(metrics, config)
     else:
-        curve = {"points": figure_curves.thin(metrics)}
+        curve = {"points": curves.thin(metrics)}
     return {
         "config": config["name"],
         "model": config["model"],
@@ -93,15 +87,11 @@ def by_config(curves):
 
 def draw(curves, kept, folder):
     """Writes the figures of curves and records, and says what is missing."""
-    drawn, missing = figure_curves.draw(curves)
-    for name, figure in (drawn | figure_batches.draw(curves) | figure_sizes.draw(kept)).items():
+    drawn, missing = curves.draw(curves)
+    for name, figure in (drawn | batches.draw(curves) | sizes.draw(kept)).items():
         path = folder / f"{name}.png"
         folder.mkdir(parents=True, exist_ok=True)
-        figures.save(figure, path)
+        drawing.save(figure, path)
         print(f"figure: {path}")
     if missing:
         print(f"Left out of the figures, for want of a curve: {', '.join(missing)}")
-
-
-if __name__ == "__main__":
-    flags.run(main)

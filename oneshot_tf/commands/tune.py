@@ -9,12 +9,12 @@ import pathlib
 
 import keras_tuner
 
-from oneshot_tf import experiment, flags
-from oneshot_tf.commands import config_name, model_defaults, model_options
+from oneshot_tf.commands import configs, flags
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import dump, write_text
 from oneshot_tf.options import field_type
 from oneshot_tf.run_config import DataOptions, TrainOptions
+from oneshot_tf.runs import experiment
 from oneshot_tf.training.logging import read_metrics
 
 ORACLES = ("random", "bayesian", "hyperband")
@@ -140,8 +140,10 @@ def main(argv):
         "oracle": (str, f"{', '.join(ORACLES)} (default: bayesian)"),
         "search": (str, "names of options to search, with commas (default: all that can be)"),
     }
-    parsed = flags.parse(argv, own, [TrainOptions, DataOptions], model_options, model_defaults)
-    config = experiment.make_config(parsed, config_name(argv))
+    parsed = flags.parse(
+        argv, own, [TrainOptions, DataOptions], configs.model_options, configs.model_defaults
+    )
+    config = configs.make_config(parsed, configs.config_name(argv))
     only = parsed.get("search").split(",") if parsed.get("search") else None
     searched = spaces(config, only)
     folder = pathlib.Path(
@@ -177,7 +179,3 @@ def report(tuner, searched, folder):
     for row in rows:
         print(f"{row['accuracy']:7.2f} %  " + " ".join(f"{k}={row[k]}" for k in searched))
     print("best: " + " ".join(f"--{name}={rows[0][name]}" for name in searched))
-
-
-if __name__ == "__main__":
-    flags.run(main)

@@ -9,7 +9,7 @@ The paper says "full size" of its pictures and cites Inception, which takes squa
 is cut to the largest square in its middle, so that nothing is squeezed, and resized to
 `--image_size` (224; 299 is Inception's own); training varies it by `--random_crop` and `--flip`.
 1.28 million pictures do not fit in memory: `--read=files` is this data set's default; and it takes
-what `python -m oneshot_tf.data.prepare` made of them, under the data directory or its `imagenet`.
+what `python -m oneshot_tf.prepare` made of them, under the data directory or its `imagenet`.
 """
 
 import pathlib

@@ -57,7 +57,7 @@ def load(data_dir, options):
         f"in {data_dir / NAME}: train.csv, val.csv, test.csv and images/*.jpg (or images.zip, or "
         "train.zip, val.zip and test.zip); or folders train, val, test of <wnid>/*.jpg; or "
         f"{PICKLE.format(part='{train,val,test}')}; or make them from ILSVRC2012: "
-        "python -m oneshot_tf.data.prepare_mini_imagenet --help"
+        "python -m oneshot_tf.prepare_mini_imagenet --help"
     )
 
 
@@ -65,7 +65,7 @@ def _check_count(classes, where):
     if len(classes) > MAX_CLASSES:
         raise UserError(
             f"miniImageNet has {MAX_CLASSES} classes. Received: {len(classes)} in {where}; from all "
-            "of ILSVRC2012 make it with python -m oneshot_tf.data.prepare_mini_imagenet"
+            "of ILSVRC2012 make it with python -m oneshot_tf.prepare_mini_imagenet"
         )
 
 

@@ -1,7 +1,5 @@
 """Makes miniImageNet's pictures from your own ILSVRC2012, by Ravi's CSV files.
 
-    python -m oneshot_tf.data.prepare_mini_imagenet --imagenet=DIR --data_dir=OUT
-
 DIR has the training pictures, `DIR/<wnid>/<wnid>_<number>.JPEG`; OUT has train.csv, val.csv and
 test.csv (or `mini_imagenet_splits.zip`), and gets `OUT/mini_imagenet/images/*.jpg`, 84 x 84.
 
@@ -12,34 +10,18 @@ the underscore, counted from 1. That cannot be proved from the CSV files, though
 """
 
 import io
-import pathlib
 import re
 import sys
 
 import tqdm
 from PIL import Image
 
-from oneshot_tf import flags
 from oneshot_tf.data import mini_imagenet, pictures
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import replacing
 
 SIZE, QUALITY = 84, 95
 _NUMBER = re.compile(r"_(\d+)\.JPEG", re.IGNORECASE)
-
-
-def main(argv):
-    """The command."""
-    own = {
-        "imagenet": (str, "the folder of ILSVRC2012's training pictures, <wnid>/*.JPEG"),
-        "data_dir": (str, "the folder with the CSV files; gets mini_imagenet/images"),
-    }
-    parsed = flags.parse(argv, own, [])
-    for name in own:
-        if parsed.get(name) is None:
-            raise UserError(f"--{name} is missing: {own[name][1]}")
-    target = prepare(pathlib.Path(parsed.get("imagenet")), pathlib.Path(parsed.get("data_dir")))
-    print(f"Done: {target}. Next: python train.py --dataset=mini_imagenet --data_dir=...")
 
 
 def prepare(imagenet, data_dir):
@@ -109,7 +91,3 @@ def _write(path, source):
             file.write(encoded.getvalue())
     except OSError as error:
         raise UserError(f"{source} -> {path}: {error.strerror or error}") from None
-
-
-if __name__ == "__main__":
-    flags.run(main)

@@ -1,6 +1,6 @@
 """Pictures that were prepared: TFRecord shards of raw pixels, and a table of where each one lies.
 
-`python -m oneshot_tf.data.prepare` makes such a folder:
+`python -m oneshot_tf.prepare` makes such a folder:
 
     prepared.json    what it is of: data set, picture size, classes, shards and their sizes
     rows.npz         of every picture: its shard, where its pixels begin, their checksum, its file
@@ -107,7 +107,7 @@ def find(folders):
             return folder
         if any((folder / SHARDS).glob("*.tfrecord")):
             raise UserError(
-                f"{folder} was not prepared to its end; run python -m oneshot_tf.data.prepare again, "
+                f"{folder} was not prepared to its end; run python -m oneshot_tf.prepare again, "
                 "it goes on where it was"
             )
     return None
@@ -130,13 +130,13 @@ def load(name, folder, options):
     for path, size in zip(shards, index["shards"].values(), strict=True):
         if not path.is_file() or path.stat().st_size != size:
             raise UserError(
-                f"{path} must be there with {size} bytes; run python -m oneshot_tf.data.prepare again"
+                f"{path} must be there with {size} bytes; run python -m oneshot_tf.prepare again"
             )
     table = read_table(folder / TABLE)
     if table is None or len(table.at) != index["offsets"][-1]:
         raise UserError(
             f"{folder / TABLE} must be the table of {index['offsets'][-1]} pictures; run python -m "
-            "oneshot_tf.data.prepare again"
+            "oneshot_tf.prepare again"
         )
     _opened.cache_clear()  # shards may be others than before
     rows = np.arange(len(table.at))

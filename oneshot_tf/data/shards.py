@@ -1,9 +1,4 @@
-"""Prepares pictures once, so that a training need not decode them.
-
-    python -m oneshot_tf.data.prepare --dataset=imagenet --data_dir=DIR --output=OUT --image_size=224
-
-DIR is what `--dataset=imagenet` or `--dataset=folder` reads: a folder (or, of ImageNet, a zip) a
-class. OUT gets TFRecord shards, see `prepared`; then: train.py --dataset=imagenet --data_dir=OUT.
+"""Decodes pictures once and writes them as TFRecord shards, which `prepared` reads.
 
 Pixels are stored raw, not as JPEG: decoded once more, they would not be those of the files, and
 episodes and resumed runs would change with the preparation; and reading them takes no decoder. At
@@ -18,7 +13,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import pathlib
 import re
 import sys
 import zipfile
@@ -27,37 +21,15 @@ import zlib
 import numpy as np
 import tqdm
 
-from oneshot_tf import data, flags
+from oneshot_tf import data
 from oneshot_tf.data import lazy_images, prepared
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import dump, replacing, write_text
-from oneshot_tf.run_config import DataOptions
 
 DATASETS = ("folder", "imagenet")
 SHARD_BYTES = 256 << 20  # about; small enough to be made again, large enough to be few
 _OURS = re.compile(r"\d{5}\.(tfrecord|npz)(\.\d+\.part)?")
 _AT_ONCE = 64  # pictures decoded side by side; what waits takes memory
-_FIELDS = ("dataset", "data_dir", "image_size", "channels", "ink", "skip_damaged")
-
-
-def main(argv):
-    """The command."""
-    known = {field.name: field for field in dataclasses.fields(DataOptions)}
-    kinds = {"image_size": int, "channels": int, "skip_damaged": bool}
-    own = {name: (kinds.get(name, str), known[name].metadata["help"]) for name in _FIELDS}
-    own["output"] = (str, "the folder that gets the shards")
-    parsed = flags.parse(argv, own, [])
-    for name in ("dataset", "data_dir", "output"):
-        if parsed.get(name) is None:
-            raise UserError(f"--{name} is missing: {own[name][1]}")
-    options = parsed.options(DataOptions, data.DATASET_DEFAULTS.get(parsed.get("dataset"), {}))
-    index = prepare(options, pathlib.Path(parsed.get("output")))
-    size = sum(index["shards"].values()) / 2**30
-    print(
-        f"Done: {index['offsets'][-1]:,} pictures of {len(index['classes'])} classes in "
-        f"{len(index['shards'])} shards, {size:.2f} GiB. Next: python train.py "
-        f"--dataset={options.dataset} --data_dir={parsed.get('output')} --read=files"
-    )
 
 
 def prepare(options, output):
@@ -278,7 +250,3 @@ def _save(path, arrays):
             np.savez(file, **arrays)
     except OSError as error:
         raise _unwritable(path, error.strerror) from None
-
-
-if __name__ == "__main__":
-    flags.run(main)

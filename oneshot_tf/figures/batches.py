@@ -6,8 +6,8 @@ One figure a data set: validation accuracy of every config, and its training acc
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from oneshot_tf.evaluation.figure_curves import POINTS, plot_seeds, thin_lines
-from oneshot_tf.evaluation.palette import CLASSES, RIGHT, WRONG
+from oneshot_tf.figures.curves import POINTS, plot_seeds, thin_lines
+from oneshot_tf.figures.palette import CLASSES, RIGHT, WRONG
 from oneshot_tf.options import span_words
 
 COLOURS = (*(c for c in CLASSES if c != "#F0E442"), RIGHT, WRONG)  # yellow is no line on white

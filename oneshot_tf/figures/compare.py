@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 from sklearn.metrics import silhouette_score
 
-from oneshot_tf.evaluation.palette import INK, class_colours
+from oneshot_tf.figures.palette import INK, class_colours
 
 PERPLEXITY = 30.0
 SIZE = 4.6  # inches of a panel

@@ -1,29 +1,15 @@
-"""Pictures of one episode: what was shown, what was answered, where the memory was read and written.
-
-The arrays are those of `Learner.figures`: T steps, H heads of a kind, N rows, K classes. Episodes of
-support and queries are drawn by `figure_few_shot`.
-"""
+"""All pictures of one episode, as pixels and as files; each kind of picture has a module of its own."""
 
 import pathlib
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from PIL import Image
 
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import figure_few_shot, figure_memory, figure_vae
-from oneshot_tf.evaluation.palette import (
-    CROSS,
-    INK,
-    RIGHT,
-    TICK,
-    WRONG,
-    class_colours,
-    for_eyes,
-    text_on,
-)
+from oneshot_tf.figures import episode as episode_figure
+from oneshot_tf.figures import few_shot, memory, vae
+from oneshot_tf.figures.palette import RIGHT, WRONG, class_colours
 from oneshot_tf.files import replacing
 
 
@@ -35,17 +21,17 @@ def draw(learner, episode):
       episode: a batch of the kind of episode it trains on.
 
     Returns:
-      {name: uint8 [H, W, 3]}: "episode", and "memory", "similarity" and those of `figure_vae` as far
+      {name: uint8 [H, W, 3]}: "episode", and "memory", "similarity" and those of `vae` as far
       as the model tells.
     """
     arrays = learner.figures(episode)
     if "support" in arrays:
-        made = figure_vae.make(arrays)
+        made = vae.make(arrays)
         arrays = {name: array for name, array in arrays.items() if name not in made}
-        made = figure_few_shot.make(arrays) | made
+        made = few_shot.make(arrays) | made
         return {name: render(figure) for name, figure in made.items()}
     arrays = present(arrays)
-    pictures = {"episode": draw_episode(arrays)}
+    pictures = {"episode": render(episode_figure.make(arrays))}
     if "read" in arrays:
         pictures["memory"] = draw_memory(arrays)
     return pictures
@@ -57,79 +43,17 @@ def present(arrays):
     return {name: np.asarray(array)[there] for name, array in arrays.items()}
 
 
-def draw_episode(arrays):
-    """A contact sheet: every step's picture, its class, and the model's answer.
-
-    Args:
-      arrays: {"pictures": [T, h, w, C] in [0, 1], "labels", "predictions", "confidence",
-        "presentations": [T]}.
-
-    Returns:
-      uint8 [H, W, 3]; right answers have a green border and a tick, wrong ones vermilion and a
-      cross.
-    """
-    labels, answers = arrays["labels"], arrays["predictions"]
-    steps, colours = len(labels), class_colours(labels)
-    columns = min(steps, 10 if steps <= 60 else 15)
-    rows = -(-steps // columns)
-    figure = Figure(figsize=(1.1 * columns + 0.4, 1.5 * rows + 0.9), dpi=100, facecolor="white")
-    axes = figure.add_axes([0, 0, 1, 1])
-    axes.set_axis_off()
-    axes.set_xlim(-0.2, columns * 1.1 + 0.2)
-    axes.set_ylim(rows * 1.5 + 0.1, -0.8)
-    for t in range(steps):
-        _draw_step(axes, arrays, t, (t % columns) * 1.1, (t // columns) * 1.5, colours)
-    seen = arrays["presentations"] > 1
-    right = labels == answers
-    words = f"One episode in its order: {int(right.sum())} of {steps} answers right"
-    if seen.any():
-        words += f"; {int(right[seen].sum())} of {int(seen.sum())} where the class was shown before"
-    axes.text(0.05, -0.62, words, fontsize=11, fontweight="bold", color=INK, va="center")
-    legend = "Above: the true class, and how often it has been shown. Below: the answer."
-    axes.text(0.05, -0.36, legend, fontsize=9, color=INK, va="center")
-    return render(figure)
-
-
-def _draw_step(axes, arrays, t, left, top, colours):
-    """One picture with its words, its upper left corner at (left, top)."""
-    shown = for_eyes(arrays["pictures"][t])
-    label, answer = int(arrays["labels"][t]), int(arrays["predictions"][t])
-    right = label == answer
-    mark = RIGHT if right else WRONG
-    extent = (left + 0.05, left + 1.0, top + 1.13, top + 0.18)
-    axes.imshow(shown, extent=extent, interpolation="nearest", aspect="auto", zorder=1)
-    frame = Rectangle((left + 0.05, top + 0.18), 0.95, 0.95, fill=False, ec=mark, lw=3.5, zorder=2)
-    axes.add_patch(frame)
-    badge = {"boxstyle": "square,pad=0.18", "facecolor": colours[label], "edgecolor": "none"}
-    words = {"fontsize": 9, "va": "center", "zorder": 3}
-    axes.text(
-        left + 0.09, top + 0.05, str(label), color=text_on(colours[label]), bbox=badge, **words
-    )
-    time = ordinal(int(arrays["presentations"][t]))
-    axes.text(left + 1.0, top + 0.05, time, color=INK, ha="right", **words)
-    said = f"{TICK if right else CROSS} {answer}  {100 * arrays['confidence'][t]:.0f} %"
-    weight = "normal" if right else "bold"
-    axes.text(left + 0.52, top + 1.27, said, color=mark, ha="center", fontweight=weight, **words)
-
-
 def draw_memory(arrays):
-    """Heat maps of reading, writing and usage over time, see `figure_memory`.
+    """Heat maps of reading, writing and usage over time, see `figures/memory.py`.
 
     Args:
-      arrays: as for `draw_episode`, with "read" and "write" [T, H, N] and maybe "usage" [T, 1, N].
+      arrays: as for `episode.make`, with "read" and "write" [T, H, N] and maybe "usage" [T, 1, N].
 
     Returns:
       uint8 [H, W, 3].
     """
     colours = class_colours(arrays["labels"])
-    return render(figure_memory.make(arrays, colours, RIGHT, WRONG))
-
-
-def ordinal(number):
-    """1st, 2nd, 3rd, 4th, ..."""
-    if number % 100 in (11, 12, 13):
-        return f"{number}th"
-    return f"{number}{({1: 'st', 2: 'nd', 3: 'rd'}).get(number % 10, 'th')}"
+    return render(memory.make(arrays, colours, RIGHT, WRONG))
 
 
 def render(figure):

@@ -9,7 +9,7 @@ from matplotlib.colors import ListedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from oneshot_tf.evaluation.palette import (
+from oneshot_tf.figures.palette import (
     CROSS,
     FADED,
     INK,

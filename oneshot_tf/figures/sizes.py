@@ -5,8 +5,8 @@ import re
 import numpy as np
 from matplotlib.figure import Figure
 
-from oneshot_tf.evaluation.palette import CLASSES
 from oneshot_tf.evaluation.tables import USUAL
+from oneshot_tf.figures.palette import CLASSES
 
 NAME = re.compile(r"(?P<before>.+)_hidden(?P<size>\d+)_(?P<dataset>.+)")
 

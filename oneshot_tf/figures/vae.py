@@ -7,7 +7,7 @@ After figure 2 of Tseran and Harada (2018). Pictures are [.., H, W, C] in [0, 1]
 import numpy as np
 from matplotlib.figure import Figure
 
-from oneshot_tf.evaluation.palette import INK, for_eyes
+from oneshot_tf.figures.palette import INK, for_eyes
 
 NAMES = ("reconstruction", "swap", "traversal")  # the arrays that are drawn here
 CELL = 0.62  # inches of a picture

@@ -110,7 +110,7 @@ class Learner(keras.Model):
         return tf.nn.softmax(tf.cast(logits, tf.float32))
 
     def figures(self, episode):
-        """What TensorBoard draws of an episode: {name: array}, see `evaluation/figures.py`."""
+        """What TensorBoard draws of an episode: {name: array}, see `figures/drawing.py`."""
         raise NotImplementedError
 
     def embed(self, images):

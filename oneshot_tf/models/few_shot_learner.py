@@ -194,7 +194,7 @@ class FewShotLearner(FineTuning, Learner):
         return self.answer(episode.support, episode.support_labels, episode.query)
 
     def figures(self, episode):
-        """The first episode of a batch, for `evaluation/figures.py`.
+        """The first episode of a batch, for `figures/drawing.py`.
 
         Args:
           episode: `FewShotEpisode`.

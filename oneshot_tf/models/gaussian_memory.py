@@ -172,7 +172,7 @@ class GaussianMemory(ExplicitMemory):
         return tf.sigmoid(self.decoder(content, style))
 
     def figures(self, episode):
-        """As of few-shot models, and what `evaluation/figure_vae.py` draws of the queries."""
+        """As of few-shot models, and what `figures/vae.py` draws of the queries."""
         labels = episode.query_labels[:1]
         # each class once, then again: not twelve drawings of the first
         chosen = in_rounds(labels)[0, : tf.reduce_sum(tf.cast(labels >= 0, tf.int32))][:SHOWN]

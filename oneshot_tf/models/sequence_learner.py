@@ -201,7 +201,7 @@ class SequenceLearner(Learner):
         return loss, {"right": tf.reduce_sum(right, 0), "shown": tf.reduce_sum(shown, 0)}
 
     def figures(self, episode):
-        """The first episode of a batch, step by step, for `evaluation/figures.py`.
+        """The first episode of a batch, step by step, for `figures/drawing.py`.
 
         Args:
           episode: `SequenceEpisode`.

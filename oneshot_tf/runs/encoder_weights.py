@@ -10,7 +10,7 @@ import pathlib
 
 import tf_keras as keras
 
-from oneshot_tf import workdirs
+from oneshot_tf.runs import workdirs
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import read_bytes, read_json

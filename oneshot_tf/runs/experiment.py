@@ -3,7 +3,11 @@
 import dataclasses
 import sys
 
-from oneshot_tf import cluster, data, encoder_weights, models, runtime, workdirs
+from oneshot_tf import data, models
+from oneshot_tf.training import cluster
+from oneshot_tf.runs import encoder_weights
+from oneshot_tf.training import devices
+from oneshot_tf.runs import workdirs
 from oneshot_tf.data import splits
 from oneshot_tf.data.download import DownloadError
 from oneshot_tf.errors import UserError
@@ -13,29 +17,6 @@ from oneshot_tf.sampling import few_shot, labelled, pipeline, sequence, source, 
 from oneshot_tf.training import loop, projector, replication
 from oneshot_tf.training.checkpoints import restore_weights
 from oneshot_tf.training.logging import write_hparams
-
-
-def make_config(parsed, name=None):
-    """The `RunConfig` of a command line.
-
-    Flags count first, then the data set's defaults, the model's, and the general ones.
-    """
-    if parsed.get("model") is None:
-        raise UserError(f"--model is missing; it must be one of {', '.join(models.MODELS)}")
-    model = models.find(parsed.get("model"))
-    options = parsed.options(model.Options)
-    defaults = model.defaults_for(options)
-    named = parsed.options(DataOptions, defaults).dataset
-    chosen = parsed.options(DataOptions, {**defaults, **data.DATASET_DEFAULTS.get(named, {})})
-    train = parsed.options(TrainOptions, defaults)
-    check_training(train, model, parsed.get("model"))
-    return RunConfig(
-        name=name or f"{parsed.get('model')}_{chosen.dataset}",
-        model=parsed.get("model"),
-        data=chosen,
-        train=train,
-        options=options,
-    )
 
 
 def load_pictures(options, *, vary=False):
@@ -158,10 +139,10 @@ def train(config, workdir, draw=None):
     Returns:
       The learner.
     """
-    strategy = runtime.setup(config.train)
+    strategy = devices.setup(config.train)
     lost = cluster.one_line_losses(replication.losses(strategy))
     with lost, replication.folder(strategy, workdir) as workdir:
-        config, dataset, split = with_data(runtime.with_replicas(config, strategy))
+        config, dataset, split = with_data(devices.with_replicas(config, strategy))
         replication.check_equal(strategy, workdirs.fingerprint(config, dataset, split))
         # what cannot be trained is refused before its folder is made
         encoder_weights.check(config.options, split.test, split.sha256())

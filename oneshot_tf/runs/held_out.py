@@ -3,7 +3,8 @@
 import dataclasses
 import pathlib
 
-from oneshot_tf import data, experiment
+from oneshot_tf import data
+from oneshot_tf.runs import experiment
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import read_json

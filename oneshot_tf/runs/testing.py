@@ -6,10 +6,13 @@ import pathlib
 
 import tensorflow as tf
 
-from oneshot_tf import encoder_weights, experiment, held_out
+from oneshot_tf.runs import encoder_weights
+from oneshot_tf.runs import experiment
+from oneshot_tf.runs import held_out
 from oneshot_tf.data.sentences import Sentences
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import figures, papers, perplexity, protocols, records, tables
+from oneshot_tf.evaluation import papers, perplexity, protocols, records, tables
+from oneshot_tf.figures import drawing
 from oneshot_tf.files import read_json
 from oneshot_tf.sampling import few_shot, pipeline, sequence, source
 
@@ -73,7 +76,7 @@ def evaluate(parsed, options):
         print(f"record: {path}")
     if parsed.get("figures"):
         episode = first_episode(learner, config, population, parsed, options)
-        for path in figures.write(figures.draw(learner, episode), parsed.get("figures")):
+        for path in drawing.write(drawing.draw(learner, episode), parsed.get("figures")):
             print(f"figure: {path}")
     return record
 

@@ -5,8 +5,8 @@ import dataclasses
 import tensorflow as tf
 import tf_keras as keras
 
-from oneshot_tf import cluster
 from oneshot_tf.errors import UserError
+from oneshot_tf.training import cluster
 
 
 def setup(options):

@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from oneshot_tf import benchmark
+from oneshot_tf.commands import benchmark
 from oneshot_tf.errors import UserError
 from oneshot_tf.models.flmn import FLMNOptions
-from tests.test_commands import SMALL, pictures
+from tests.commands.test_train import SMALL, pictures
 
 __all__ = ["pictures"]
 

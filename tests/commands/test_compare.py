@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oneshot_tf import commands, compare
-from tests.test_commands import one_line, run
+from oneshot_tf.commands import compare
+from oneshot_tf.commands import train as train_command
+from tests.commands.test_train import one_line, run
 
 SMALL = ["--dataset=glyphs", "--image_size=16", "--way=3", "--shot=1", "--queries=1"]
 SMALL += ["--episodes=4", "--batch_size=2", "--validation_episodes=4"]
@@ -30,7 +31,7 @@ def runs(tmp_path_factory):
             drop = ("--queries", "--notest_rotations")
             words = [w for w in words if not w.startswith(drop)]
         code, _, errors = run(
-            commands.train, f"--model={name}", *words, f"--workdir={folder / name}"
+            train_command.main, f"--model={name}", *words, f"--workdir={folder / name}"
         )
         assert code == 0, errors
     return folder
@@ -66,7 +67,7 @@ def test_mistakes_are_named(runs, tmp_path, words, message):
 def test_pictures_of_other_sizes_are_no_comparison(runs, tmp_path):
     words = [w for w in SMALL if not w.startswith("--image_size")]
     words += ["--image_size=12", "--filters=4", "--blocks=2", f"--workdir={tmp_path / 'run'}"]
-    assert run(commands.train, "--model=matching", *words)[0] == 0
+    assert run(train_command.main, "--model=matching", *words)[0] == 0
     both = f"--runs={runs / 'matching'},{tmp_path / 'run'}"
     code, _, errors = run(compare.main, both)
     assert code == 1 and "must have one --image_size. Received: 16" in one_line(errors)

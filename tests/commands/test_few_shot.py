@@ -8,9 +8,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from oneshot_tf import commands, experiment, export, testing
-from oneshot_tf.data import prepare
-from tests.test_commands import one_line, run
+from oneshot_tf.commands import eval as eval_command
+from oneshot_tf.commands import prepare
+from oneshot_tf.commands import train as train_command
+from oneshot_tf.runs import experiment, exporting, testing
+from tests.commands.test_train import one_line, run
 
 SMALL = ["--image_size=8", "--way=3", "--filters=4", "--blocks=2", "--validation_episodes=20"]
 SMALL += ["--shot=1:2", "--queries=1", "--episodes=8", "--batch_size=2", "--norotations"]
@@ -36,7 +38,7 @@ def train(pictures, workdir, model, *more):
         w for w in SMALL if model != "pixels" or w.split("=")[0] not in ("--filters", "--blocks")
     ]
     words = [f"--model={model}", "--dataset=folder", f"--data_dir={pictures}", "--channels=3"]
-    return run(commands.train, *words, *small, *more, f"--workdir={workdir}")
+    return run(train_command.main, *words, *small, *more, f"--workdir={workdir}")
 
 
 @pytest.fixture(scope="module", params=["matching", "classifier"])
@@ -81,7 +83,7 @@ def test_the_classifier_stores_how_many_classes_it_has(trained):
 def test_records_say_how_they_were_made(trained, tmp_path, match):
     tuned = [] if match is None else ["--finetune_steps=2", f"--finetune_match={match}"]
     words = [f"--workdir={trained}", f"--results={tmp_path}", *TEST, *tuned]
-    code, _, errors = run(commands.evaluate, *words)
+    code, _, errors = run(eval_command.main, *words)
     if match == "softmax" and "matching" in str(trained):
         assert code == 1 and "must be own" in one_line(errors)
         return
@@ -96,14 +98,14 @@ def test_records_say_how_they_were_made(trained, tmp_path, match):
 
 def test_options_of_the_test_alone_are_in_the_record(trained, tmp_path):
     words = [f"--workdir={trained}", f"--results={tmp_path}", *TEST]
-    code, _, errors = run(commands.evaluate, *words, "--bn=batch")
+    code, _, errors = run(eval_command.main, *words, "--bn=batch")
     assert code == 0, errors
     (path,) = tmp_path.glob("*.json")
     assert path.stem.endswith("-bn_batch-2w1s")
     assert json.loads(path.read_text())["protocol"]["bn"] == "batch"
-    code, _, errors = run(commands.evaluate, *words, "--bn=none")
+    code, _, errors = run(eval_command.main, *words, "--bn=none")
     assert code == 1 and "--bn must be one of" in one_line(errors)
-    code, _, errors = run(commands.evaluate, *words, "--orders=4")
+    code, _, errors = run(eval_command.main, *words, "--orders=4")
     expected = (
         "has no option --orders" if "classifier" in str(trained) else "needs a run with --fce"
     )
@@ -114,7 +116,7 @@ def test_orders_are_in_the_record(pictures, tmp_path):
     code, _, errors = train(pictures, tmp_path / "run", "matching", "--fce")
     assert code == 0, errors
     words = [f"--workdir={tmp_path / 'run'}", f"--results={tmp_path}", *TEST, "--orders=3"]
-    code, _, errors = run(commands.evaluate, *words)
+    code, _, errors = run(eval_command.main, *words)
     assert code == 0, errors
     (path,) = tmp_path.glob("*.json")
     assert "-3_orders" in path.stem and json.loads(path.read_text())["protocol"]["orders"] == 3
@@ -123,14 +125,14 @@ def test_orders_are_in_the_record(pictures, tmp_path):
 def test_the_record_of_another_test_is_not_overwritten(trained, tmp_path, monkeypatch):
     """Which is said before anything is measured."""
     words = [f"--workdir={trained}", f"--results={tmp_path}", *TEST]
-    assert run(commands.evaluate, *words)[0] == 0
+    assert run(eval_command.main, *words)[0] == 0
     (path,) = tmp_path.glob("*.json")
     before = path.read_text()
-    assert run(commands.evaluate, *words)[0] == 0  # the same test again
+    assert run(eval_command.main, *words)[0] == 0  # the same test again
     monkeypatch.delattr(testing.protocols, "few_shot")
-    code, _, errors = run(commands.evaluate, *words, "--eval_queries=3")
+    code, _, errors = run(eval_command.main, *words, "--eval_queries=3")
     assert code == 1 and "of another test (queries differ)" in one_line(errors)
-    code, _, errors = run(commands.evaluate, *words, "--checkpoint=last")
+    code, _, errors = run(eval_command.main, *words, "--checkpoint=last")
     assert code == 1 and "of another test (checkpoint differ)" in one_line(errors)
     assert json.loads(path.read_text())["protocol"] == json.loads(before)["protocol"]
 
@@ -138,16 +140,16 @@ def test_the_record_of_another_test_is_not_overwritten(trained, tmp_path, monkey
 def test_a_span_is_tested_one_after_the_other(trained, tmp_path):
     words = [f"--workdir={trained}", f"--results={tmp_path}", "--eval_queries=1"]
     words += ["--eval_episodes=20", "--way=2", "--shot=1:3"]
-    code, output, errors = run(commands.evaluate, *words)
+    code, output, errors = run(eval_command.main, *words)
     assert code == 0, errors
     (path,) = tmp_path.glob("*.json")
     record = json.loads(path.read_text())
     assert list(record["accuracy"]) == ["2w1s", "2w2s", "2w3s"]
     assert (record["protocol"]["way"], record["protocol"]["shot"]) == ([2], [1, 2, 3])
-    assert run(commands.evaluate, *words[:-2], "--way=2,4", "--shot=1,3")[0] == 0
+    assert run(eval_command.main, *words[:-2], "--way=2,4", "--shot=1,3")[0] == 0
     (listed,) = set(tmp_path.glob("*.json")) - {path}
     assert list(json.loads(listed.read_text())["accuracy"]) == ["2w1s", "2w3s", "4w1s", "4w3s"]
-    code, _, errors = run(commands.evaluate, *words[:-1], "--shot=3:1")
+    code, _, errors = run(eval_command.main, *words[:-1], "--shot=3:1")
     assert code == 1 and "--shot must be a whole number, or low:high" in one_line(errors)
 
 
@@ -160,11 +162,11 @@ def test_mirror_images_of_faces_can_be_left_out_of_the_test(pictures, tmp_path):
             shutil.copy(path, tmp_path / "lfw" / folder.name / name)
     words = ["--model=pixels", "--dataset=lfw", "--split=random", f"--data_dir={tmp_path}"]
     words += ["--way=3", "--image_size=8", f"--workdir={tmp_path / 'run'}"]
-    code, _, errors = run(commands.train, *words)
+    code, _, errors = run(train_command.main, *words)
     assert code == 0, errors
     words = [f"--workdir={tmp_path / 'run'}", f"--results={tmp_path / 'results'}", *TEST]
     for more in ([], ["--mirrored_copies=none"]):
-        code, _, errors = run(commands.evaluate, *words, *more)
+        code, _, errors = run(eval_command.main, *words, *more)
         assert code == 0, errors
     found = {
         path.stem: json.loads(path.read_text())["protocol"].get("mirrored_copies")
@@ -179,7 +181,7 @@ def test_mirror_images_of_faces_can_be_left_out_of_the_test(pictures, tmp_path):
 def test_the_usual_settings_go_as_far_as_the_classes(trained):
     """Four test classes: 4 ways, not 5 or 20."""
     words = [f"--workdir={trained}", "--eval_queries=1", "--eval_episodes=20", "--shot=1"]
-    code, output, errors = run(commands.evaluate, *words)
+    code, output, errors = run(eval_command.main, *words)
     assert code == 0 and "4w1s" in output and "5w1s" not in output, errors
 
 
@@ -198,14 +200,14 @@ def test_what_cannot_be_trained_is_one_line_and_makes_no_folder(pictures, tmp_pa
 
 
 def test_sequences_are_not_asked_of_it(trained):
-    code, _, errors = run(commands.evaluate, f"--workdir={trained}", "--protocol=sequence")
+    code, _, errors = run(eval_command.main, f"--workdir={trained}", "--protocol=sequence")
     assert code == 1 and "use --protocol=few_shot" in one_line(errors)
 
 
 def test_pixels_need_no_training(pictures, tmp_path):
     code, output, errors = train(pictures, tmp_path / "run", "pixels")
     assert code == 0 and "nothing to train" in output, errors
-    code, output, errors = run(commands.evaluate, f"--workdir={tmp_path / 'run'}", *TEST)
+    code, output, errors = run(eval_command.main, f"--workdir={tmp_path / 'run'}", *TEST)
     assert code == 0 and "2w1s" in output, errors
 
 
@@ -216,10 +218,10 @@ def test_too_many_ways_are_refused_before_anything_is_built(pictures, tmp_path):
 
 @pytest.mark.parametrize("steps", [0, 3])
 def test_an_export_answers_as_the_model_does_fine_tuned_or_not(trained, tmp_path, steps):
-    from oneshot_tf import experiment
     from oneshot_tf.episodes import FewShotEpisode
+    from oneshot_tf.runs import experiment
 
-    path = export.export(trained, tmp_path, steps=steps, rate=1e-2)
+    path = exporting.export(trained, tmp_path, steps=steps, rate=1e-2)
     learner = experiment.load(trained)[0]
     random = np.random.default_rng(0)
     support, query = (random.random((1, n, 8, 8, 3)).astype(np.float32) for n in (4, 3))
@@ -246,7 +248,7 @@ def test_an_export_answers_as_the_model_does_fine_tuned_or_not(trained, tmp_path
 
 
 def test_tests_and_exports_compute_in_float32(pictures, tmp_path):
-    from oneshot_tf import experiment
+    from oneshot_tf.runs import experiment
 
     code, _, errors = train(pictures, tmp_path, "matching", "--precision=mixed_bfloat16")
     assert code == 0, errors

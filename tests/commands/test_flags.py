@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from oneshot_tf import flags
+from oneshot_tf.commands import flags
 from oneshot_tf.errors import UserError
 from oneshot_tf.options import Options, option
 from oneshot_tf.run_config import TrainOptions

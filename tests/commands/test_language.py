@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from oneshot_tf import commands, data, export
+from oneshot_tf import data
+from oneshot_tf.commands import eval as eval_command
+from oneshot_tf.commands import train as train_command
 from oneshot_tf.data import ptb
+from oneshot_tf.runs import exporting
 from oneshot_tf.training.logging import read_metrics
-from tests.test_commands import one_line, run
+from tests.commands.test_train import one_line, run
 
 WORDS = 60
 SMALL = ["--split=random", "--units=6", "--unrolled=5", "--dropout=0.25", "--batch_size=4"]
@@ -40,7 +43,7 @@ def text(tmp_path_factory):
 
 def train(text, workdir, *more):
     words = ["--model=lstm_lm", f"--data_dir={text}", f"--workdir={workdir}", *SMALL]
-    return run(commands.train, *words, *more)
+    return run(train_command.main, *words, *more)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +85,7 @@ def test_logs_have_perplexities(trained):
 
 def test_the_test_is_of_three_shots_and_of_the_text(trained, tmp_path):
     words = [f"--workdir={trained}", f"--results={tmp_path}", "--eval_episodes=20"]
-    code, output, errors = run(commands.evaluate, *words, "--way=2", "--shot=1:3")
+    code, output, errors = run(eval_command.main, *words, "--way=2", "--shot=1:3")
     assert code == 0, errors
     (path,) = tmp_path.glob("*.json")
     record = json.loads(path.read_text())
@@ -93,7 +96,7 @@ def test_the_test_is_of_three_shots_and_of_the_text(trained, tmp_path):
 
 
 def test_it_is_exported_with_its_card(trained):
-    path = export.export(trained)
+    path = exporting.export(trained)
     assert "which of some words belongs in the blank" in " ".join(
         (path / "model_card.md").read_text().split()
     )

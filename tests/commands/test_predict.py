@@ -10,12 +10,13 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageDraw
 
-from oneshot_tf import export, predict
+from oneshot_tf.commands import predict
 from oneshot_tf.errors import UserError
 from oneshot_tf.run_config import DataOptions
+from oneshot_tf.runs import exporting
 from tests.serving.exports import SIZE, WAY, make_run
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def run(tmp_path_factory, make_dataset):
     """A workdir with an export under `export/1`."""
     workdir = tmp_path_factory.mktemp("run")
     make_run(workdir, make_dataset([3] * 8))
-    export.export(workdir)
+    exporting.export(workdir)
     return workdir
 
 
@@ -58,7 +59,7 @@ def ask(capsys, *words):
 # runs the command, then says which modules of models it needed
 PROBE = """
 import sys
-from oneshot_tf import flags, predict
+from oneshot_tf.commands import flags, predict
 predict.main(sys.argv)
 parts = ("oneshot_tf.models", "oneshot_tf.layers", "oneshot_tf.training", "tf_keras")
 print([name for name in sys.modules if name.startswith(parts)])

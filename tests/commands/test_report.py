@@ -11,9 +11,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata
 from tensorflow.python.framework.tensor_util import MakeNdarray
 
-from oneshot_tf import report
+from oneshot_tf.commands import report
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import figure_curves, tables
+from oneshot_tf.evaluation import tables
+from oneshot_tf.figures import curves
 from oneshot_tf.files import dump
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 from oneshot_tf.training.logging import Log, write_hparams
@@ -156,12 +157,12 @@ def test_thinning_averages_and_keeps_the_last_episode():
         }
         for i in range(10)
     ]
-    points = figure_curves.thin(metrics, 5)
+    points = curves.thin(metrics, 5)
     assert [p["episode"] for p in points] == [2, 4, 6, 8, 10]
     assert [p["loss"] for p in points] == [0.5, 2.5, 4.5, 6.5, 8.5]
     assert points[-1]["by_presentation"] == [8.5, 17.0]
     with pytest.raises(UserError, match="by presentation"):
-        figure_curves.thin([{"kind": "validation", "episode": 1}])
+        curves.thin([{"kind": "validation", "episode": 1}])
 
 
 def test_curves_show_the_mean_over_seeds():
@@ -169,7 +170,7 @@ def test_curves_show_the_mean_over_seeds():
         points = [{"episode": e, "loss": value, "by_presentation": [value] * 10} for e in (10, 20)]
         return {"seed": seed, "points": points}
 
-    drawn, missing = figure_curves.draw({FLMN: [run(0, 40.0), run(1, 60.0)]})
+    drawn, missing = curves.draw({FLMN: [run(0, 40.0), run(1, 60.0)]})
     assert set(drawn) == {"flmn_figure_3", "flmn_figure_5"} and MANN in missing
     axes = drawn["flmn_figure_3"].axes[0]
     assert "2 seeds" in axes.get_title()

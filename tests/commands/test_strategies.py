@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from oneshot_tf import commands
+from oneshot_tf.commands import train as train_command
 from oneshot_tf.training.logging import read_metrics
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 UPDATES, BATCH, LIMIT = 50, 4, 600  # LIMIT: seconds, so that nothing hangs
 # pictures are due where neither saves nor calls end: all workers have to stop there
 OPTIONS = [
@@ -44,7 +44,8 @@ OPTIONS = [
 # kills itself as `kill -9` would, when update 23 is done and before the next is
 DIES = """
 import os, signal, sys
-from oneshot_tf import commands, flags
+from oneshot_tf.commands import flags
+from oneshot_tf.commands import train as train_command
 from oneshot_tf.training import loop
 whole, calls = loop.scalars, []
 def scalars(*arguments):
@@ -53,7 +54,7 @@ def scalars(*arguments):
         os.kill(os.getpid(), signal.SIGKILL)
     return whole(*arguments)
 loop.scalars = scalars
-flags.run(commands.train)
+flags.run(train_command.main)
 """
 
 
@@ -131,7 +132,7 @@ def options(tmp_path_factory, encode):
 def one(options, tmp_path_factory):
     """The folder of a run on one device."""
     workdir = tmp_path_factory.mktemp("one") / "run"
-    assert commands.train(["train.py", *options, f"--workdir={workdir}"]) == 0
+    assert train_command.main(["train.py", *options, f"--workdir={workdir}"]) == 0
     return workdir
 
 

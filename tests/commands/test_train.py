@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oneshot_tf import commands, flags
+from oneshot_tf.commands import eval as eval_command
+from oneshot_tf.commands import flags
+from oneshot_tf.commands import train as train_command
 from oneshot_tf.training.logging import read_metrics
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 SMALL = [
     "--controller=lstm",
     "--encoder=flat",
@@ -62,7 +64,7 @@ def run(command, *words):
 
 def train(pictures, workdir, *more):
     where = ["--model=flmn", "--dataset=folder", f"--data_dir={pictures}", f"--workdir={workdir}"]
-    return run(commands.train, *where, *SMALL, *more)
+    return run(train_command.main, *where, *SMALL, *more)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +98,7 @@ def one_line(errors):
     ],
 )
 def test_bad_flags(words, said, tmp_path):
-    code, _, errors = run(commands.train, *words, f"--workdir={tmp_path / 'run'}")
+    code, _, errors = run(train_command.main, *words, f"--workdir={tmp_path / 'run'}")
     assert code == 1
     assert said in one_line(errors)
     assert not (tmp_path / "run").exists()
@@ -144,7 +146,7 @@ def test_bad_archives(tmp_path, kind):
         if kind == "truncated":
             path.write_bytes(path.read_bytes()[:500])
     words = ["--model=flmn", f"--data_dir={tmp_path}", f"--workdir={tmp_path / 'run'}"]
-    code, _, errors = run(commands.train, *words)
+    code, _, errors = run(train_command.main, *words)
     assert code == 1
     assert {"truncated": "damaged", "outside": "outside its folder"}[kind] in one_line(errors)
 
@@ -183,7 +185,7 @@ def test_a_damaged_checkpoint_is_named(pictures, tmp_path):
 
 def test_eval_writes_a_record(trained, tmp_path):
     words = [f"--workdir={trained}", "--eval_episodes=40", f"--results={tmp_path}"]
-    code, output, errors = run(commands.evaluate, *words)
+    code, output, errors = run(eval_command.main, *words)
     assert code == 0, errors
     (path,) = tmp_path.glob("*.json")
     record = json.loads(path.read_text())
@@ -196,7 +198,7 @@ def test_eval_writes_a_record(trained, tmp_path):
 
 def test_eval_draws_the_first_episode(trained, tmp_path):
     words = [f"--workdir={trained}", "--eval_episodes=20", f"--figures={tmp_path / 'drawn'}"]
-    code, output, errors = run(commands.evaluate, *words)
+    code, output, errors = run(eval_command.main, *words)
     assert code == 0, errors
     found = sorted((tmp_path / "drawn").iterdir())
     assert [path.name for path in found] == ["episode.png", "memory.png"]
@@ -206,10 +208,10 @@ def test_eval_draws_the_first_episode(trained, tmp_path):
 
 
 def test_the_episode_drawn_is_the_first_that_is_tested(distinct_dataset, make_source):
-    from oneshot_tf import testing
     from oneshot_tf.models.base import Learner
     from oneshot_tf.options import Options
     from oneshot_tf.run_config import EvalOptions
+    from oneshot_tf.runs import testing
 
     learner = Learner(Options(), way=3, image_size=8, channels=1)
     parsed = flags.parse(["eval", "--way=3"], {"way": (range, "x"), "shot": (range, "x")}, [])
@@ -235,7 +237,7 @@ def test_embeddings_of_validation_classes_are_in_the_projector(trained, pictures
 
 def test_eval_few_shot(trained):
     words = [f"--workdir={trained}", "--eval_episodes=40", "--protocol=few_shot"]
-    code, output, errors = run(commands.evaluate, *words, "--way=2", "--shot=1", "--eval_queries=2")
+    code, output, errors = run(eval_command.main, *words, "--way=2", "--shot=1", "--eval_queries=2")
     assert code == 0, errors
     assert "2w1s" in output
 
@@ -245,9 +247,9 @@ def test_the_usual_few_shot_settings_go_as_far_as_the_training_did(pictures, tmp
     code, output, errors = train(pictures, tmp_path / "run", "--way=3", "--shot=1")
     assert code == 0 and "Nothing validates" in output, errors
     words = [f"--workdir={tmp_path / 'run'}", "--eval_episodes=10", "--protocol=few_shot"]
-    code, output, errors = run(commands.evaluate, *words, "--split=random", "--eval_queries=1")
+    code, output, errors = run(eval_command.main, *words, "--split=random", "--eval_queries=1")
     assert code == 0 and "2w1s" in output, errors
-    code, _, errors = run(commands.evaluate, *words, "--way=2,4")
+    code, _, errors = run(eval_command.main, *words, "--way=2,4")
     assert code == 1 and "at most 3, as trained. Received: 4" in one_line(errors)
 
 
@@ -263,7 +265,7 @@ def test_the_usual_few_shot_settings_go_as_far_as_the_training_did(pictures, tmp
 )
 def test_bad_eval(trained, words, said):
     where = [] if "missing" in said or "--workdir=nowhere" in words else [f"--workdir={trained}"]
-    code, _, errors = run(commands.evaluate, *where, *words)
+    code, _, errors = run(eval_command.main, *where, *words)
     assert code == 1
     assert said in one_line(errors)
 

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from oneshot_tf import tune
+from oneshot_tf.commands import tune
 from oneshot_tf.errors import UserError
 from oneshot_tf.models.flmn import FLMNOptions
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
-from tests.test_commands import SMALL, pictures
+from tests.commands.test_train import SMALL, pictures
 
 __all__ = ["pictures"]
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oneshot_tf.data import mini_imagenet, prepare_mini_imagenet
+from oneshot_tf.commands import prepare_mini_imagenet
+from oneshot_tf.data import mini_imagenet
 from oneshot_tf.errors import UserError
 from oneshot_tf.run_config import DataOptions
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from oneshot_tf import data
-from oneshot_tf.data import prepare, prepared
+from oneshot_tf.data import prepared, shards
 from oneshot_tf.errors import UserError
 from oneshot_tf.run_config import DataOptions
 from oneshot_tf.sampling import few_shot, pipeline, source
@@ -19,7 +19,7 @@ SETTINGS = {"dataset": "imagenet", "image_size": 8, "channels": 3, "read": "file
 def options(ilsvrc, tmp_path):
     """Of a prepared folder; the files are in `ilsvrc`."""
     files = DataOptions(**SETTINGS, data_dir=str(ilsvrc), random_crop=2, flip=True)
-    prepare.prepare(files, tmp_path / "out")
+    shards.prepare(files, tmp_path / "out")
     return dataclasses.replace(files, data_dir=str(tmp_path / "out"))
 
 

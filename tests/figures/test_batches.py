@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from oneshot_tf.evaluation import figure_batches
+from oneshot_tf.figures import batches
 
 
 def make_config(batch_size=8):
@@ -22,14 +22,14 @@ def make_metrics(lines=10):
 
 
 def make_curve(offset=0.0, **kwargs):
-    curve = figure_batches.thin(make_metrics(), make_config(**kwargs))
+    curve = batches.thin(make_metrics(), make_config(**kwargs))
     for point in curve["points"] + curve["validation"]:
         point["accuracy"] += offset
     return curve
 
 
 def test_thinning_keeps_means_and_last_episodes():
-    curve = figure_batches.thin(make_metrics(), make_config(), points=5)
+    curve = batches.thin(make_metrics(), make_config(), points=5)
     assert {k: v for k, v in curve.items() if k not in ("points", "validation")} == {
         "dataset": "omniglot",
         "way": 5,
@@ -48,16 +48,16 @@ def test_thinning_keeps_means_and_last_episodes():
 
 
 def test_which_runs_are_few_shot():
-    assert figure_batches.is_of(make_metrics())
-    assert not figure_batches.is_of([])
-    assert not figure_batches.is_of([{"kind": "validation", "episode": 1, "accuracy": 1.0}])
+    assert batches.is_of(make_metrics())
+    assert not batches.is_of([])
+    assert not batches.is_of([{"kind": "validation", "episode": 1, "accuracy": 1.0}])
     sequence = {"kind": "train", "episode": 1, "accuracy": 1.0, "by_presentation": [1.0, 2.0]}
-    assert not figure_batches.is_of([sequence, *make_metrics()])
+    assert not batches.is_of([sequence, *make_metrics()])
 
 
 def test_a_line_a_config_by_updates():
     curves = {"matching_x": [make_curve()], "siamese_x": [make_curve(batch_size=16)]}
-    drawn = figure_batches.draw({**curves, "flmn_x": [{"seed": 0, "points": []}]})
+    drawn = batches.draw({**curves, "flmn_x": [{"seed": 0, "points": []}]})
     assert set(drawn) == {"few_shot_omniglot"}
     figure = drawn["few_shot_omniglot"]
     axes = figure.axes[0]
@@ -82,7 +82,7 @@ def test_seeds_are_averaged_as_far_as_all_have_come_and_the_best_is_named_first(
     short = make_curve(-30.0)
     short["points"] = short["points"][:5]
     curves = {"a": [make_curve(-50.0)], "b": [make_curve(-20.0), short], "c": [make_curve(-5.0)]}
-    figure = figure_batches.draw(curves)["few_shot_omniglot"]
+    figure = batches.draw(curves)["few_shot_omniglot"]
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert [text.split("\n")[0] for text in legend] == ["c", "b", "a"]
     assert "2 seeds; 75.0 % at the end" in legend[1]
@@ -94,7 +94,7 @@ def test_seeds_are_averaged_as_far_as_all_have_come_and_the_best_is_named_first(
 @pytest.mark.parametrize("dataset", ["omniglot", "mnist"])
 def test_a_run_without_validation_is_drawn_as_well(dataset):
     curve = {**make_curve(), "validation": [], "dataset": dataset}
-    (figure,) = (f for n, f in figure_batches.draw({"a": [curve]}).items() if dataset in n)
+    (figure,) = (f for n, f in batches.draw({"a": [curve]}).items() if dataset in n)
     assert "nothing validated" in figure.legends[0].get_texts()[0].get_text()
 
 
@@ -104,7 +104,7 @@ def test_the_axis_goes_a_little_beyond_the_curves():
         {"episode": 1, "accuracy": 20.0},
         *({"episode": e, "accuracy": 91.0 + e / 100} for e in range(50, 500, 50)),
     ]
-    assert figure_batches.limits([{"points": points, "validation": []}]) == (85, 100)
+    assert batches.limits([{"points": points, "validation": []}]) == (85, 100)
     low = [{"episode": 9, "accuracy": 3.0}]
-    assert figure_batches.limits([{"points": points, "validation": low}]) == (0, 100)
-    assert figure_batches.limits([{"points": low, "validation": low}]) == (0, 10)
+    assert batches.limits([{"points": points, "validation": low}]) == (0, 100)
+    assert batches.limits([{"points": low, "validation": low}]) == (0, 10)

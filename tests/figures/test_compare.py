@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from oneshot_tf.evaluation import figure_compare, figures
+from oneshot_tf.figures import compare, drawing
 
 WAY, SHOT, QUERIES = 3, 2, 6
 
@@ -20,7 +20,7 @@ def make_panel():
         support, query = (
             centres[own] + noise * random.normal(size=(len(own), 5)) for own in labels.values()
         )
-        return figure_compare.look("planted", support, query, labels, 0.5)
+        return compare.look("planted", support, query, labels, 0.5)
 
     return make
 
@@ -29,7 +29,7 @@ def test_a_panel_holds_directions(make_panel):
     panel = make_panel(0.3)
     for side in ("support", "query"):
         np.testing.assert_allclose(np.linalg.norm(panel[side], axis=1), 1.0)
-    zeros = figure_compare.look("z", np.zeros((1, 2)), np.zeros((1, 2)), make_labels(), 0)
+    zeros = compare.look("z", np.zeros((1, 2)), np.zeros((1, 2)), make_labels(), 0)
     assert (zeros["query"] == 0.0).all()
 
 
@@ -39,15 +39,15 @@ def make_labels():
 
 def test_classes_told_apart_are_apart_on_the_map(make_panel):
     panel = make_panel(0.01)
-    points, labels = figure_compare.project(panel["query"]), panel["query_labels"]
+    points, labels = compare.project(panel["query"]), panel["query_labels"]
     centres = np.stack([points[labels == c].mean(axis=0) for c in range(WAY)])
     nearest = np.linalg.norm(points[:, None] - centres, axis=2).argmin(axis=1)
     np.testing.assert_array_equal(nearest, labels)
-    np.testing.assert_array_equal(points, figure_compare.project(panel["query"]))  # no chance
+    np.testing.assert_array_equal(points, compare.project(panel["query"]))  # no chance
 
 
 def test_titles_say_how_far_apart_the_classes_are(make_panel):
-    figure = figure_compare.draw_map([make_panel(0.01), make_panel(9.0)])
+    figure = compare.draw_map([make_panel(0.01), make_panel(9.0)])
     apart = [float(a.get_title().rpartition(" ")[2]) for a in figure.axes]
     assert apart[0] > 0.9 > 0.3 > apart[1]
     assert "50.0 % right" in figure.axes[0].get_title()
@@ -55,7 +55,7 @@ def test_titles_say_how_far_apart_the_classes_are(make_panel):
 
 def test_the_matrix_is_sorted_by_class(make_panel):
     panel = make_panel(0.01)
-    figure = figure_compare.draw_matrices([panel], queries=2)
+    figure = compare.draw_matrices([panel], queries=2)
     shown = figure.axes[0].images[0].get_array()
     assert shown.shape == (WAY * SHOT, WAY * 2)
     same = np.repeat(np.arange(WAY), SHOT)[:, None] == np.repeat(np.arange(WAY), 2)
@@ -66,7 +66,7 @@ def test_the_matrix_is_sorted_by_class(make_panel):
 
 
 def test_panels_share_one_scale_of_colours(make_panel):
-    figure = figure_compare.draw_matrices([make_panel(0.01), make_panel(9.0)], queries=2)
+    figure = compare.draw_matrices([make_panel(0.01), make_panel(9.0)], queries=2)
     limits = {axes.images[0].get_clim() for axes in figure.axes[:2]}
     assert len(limits) == 1
-    assert np.asarray(figures.render(figure)).std() > 10
+    assert np.asarray(drawing.render(figure)).std() > 10

@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import figure_memory, figures
+from oneshot_tf.figures import drawing, episode, memory
 from oneshot_tf.sampling import sequence
 
 MODELS = ["flmn", "mann", "ntm", "lstm"]
@@ -67,7 +67,7 @@ def test_arrays_and_pictures_of_every_sequence_model(
             assert weights not in arrays
         else:
             assert arrays[weights].shape == (12, heads, 8)
-    drawn = figures.draw(learner, episode)
+    drawn = drawing.draw(learner, episode)
     assert set(drawn) == ({"episode"} if name == "lstm" else {"episode", "memory"})
     for picture in drawn.values():
         assert picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3
@@ -82,49 +82,49 @@ def test_string_labels_are_drawn_as_well(make_learner, make_source, distinct_dat
     )  # fmt: skip
     arrays = learner.figures(sample(tf.constant(0, tf.int64)))
     assert "probabilities" not in arrays and (arrays["confidence"] > 0).all()
-    assert figures.draw_episode(arrays).std() > 10
+    assert drawing.render(episode.make(arrays)).std() > 10
 
 
 def test_right_and_wrong_answers_have_different_marks(arrays):
-    one_wrong = figures.draw_episode(arrays)
-    all_right = figures.draw_episode({**arrays, "predictions": arrays["labels"]})
+    one_wrong = drawing.render(episode.make(arrays))
+    all_right = drawing.render(episode.make({**arrays, "predictions": arrays["labels"]}))
     assert one_wrong.shape == all_right.shape
-    assert count(all_right, figures.WRONG) == 0
-    assert count(one_wrong, figures.WRONG) > 500
+    assert count(all_right, drawing.WRONG) == 0
+    assert count(one_wrong, drawing.WRONG) > 500
     # five borders beside six
-    assert count(one_wrong, figures.RIGHT) < count(all_right, figures.RIGHT)
+    assert count(one_wrong, drawing.RIGHT) < count(all_right, drawing.RIGHT)
 
 
 def test_the_border_of_the_first_picture_is_at_the_left_and_wrong(arrays):
-    picture = figures.draw_episode(arrays)
-    wrong = np.abs(picture.astype(float) - rgb(figures.WRONG)).max(axis=-1) <= 2
+    picture = drawing.render(episode.make(arrays))
+    wrong = np.abs(picture.astype(float) - rgb(drawing.WRONG)).max(axis=-1) <= 2
     assert np.nonzero(wrong.any(axis=0))[0].max() < picture.shape[1] / 6 + 40
 
 
 def test_padding_is_left_out(arrays):
     padded = {name: np.concatenate([a, a[:1]]) for name, a in arrays.items()}
     padded["labels"][-1] = -1
-    kept = figures.present(padded)
+    kept = drawing.present(padded)
     for name, array in arrays.items():
         np.testing.assert_array_equal(kept[name], array)
 
 
 def test_rows_come_in_the_order_of_their_first_write(arrays):
-    first = figure_memory.first_writes(arrays["write"][:, 0])
+    first = memory.first_writes(arrays["write"][:, 0])
     np.testing.assert_array_equal(first, [3, 6, 1, 4, 6, 0, 5, 2])  # 6: never
 
 
 def test_flat_writes_are_no_writes():
-    np.testing.assert_array_equal(figure_memory.first_writes(np.full([5, 4], 0.25)), [5] * 4)
+    np.testing.assert_array_equal(memory.first_writes(np.full([5, 4], 0.25)), [5] * 4)
 
 
 def test_owners_and_reads_by_class(arrays):
     write = arrays["write"][:, 0]
-    owner = figure_memory.owners(write, arrays["labels"], [0, 1])
+    owner = memory.owners(write, arrays["labels"], [0, 1])
     assert owner[0].sum() == 0.0
     np.testing.assert_allclose(owner[1, 5], [0.0, 0.9], atol=1e-6)
     assert owner[2, 2, 0] == pytest.approx(0.9)
-    times = figure_memory.reads_by_class(arrays["read"], write, arrays["labels"], [0, 1])
+    times = memory.reads_by_class(arrays["read"], write, arrays["labels"], [0, 1])
     assert np.isnan(times[0]).all() and np.isnan(times[1, 0, 0])
     for t in range(2, 6):  # the row read was written under the same class
         true = arrays["labels"][t]
@@ -136,13 +136,13 @@ def test_the_head_that_tells_classes_apart_is_chosen(arrays):
     flat = np.full_like(arrays["read"], 0.125)
     read = np.concatenate([flat, arrays["read"], flat], axis=1)
     write = arrays["write"][:, 0]
-    times = figure_memory.reads_by_class(read, write, arrays["labels"], [0, 1])
-    assert figure_memory.telling_head(times, arrays["labels"], [0, 1]) == 1
+    times = memory.reads_by_class(read, write, arrays["labels"], [0, 1])
+    assert memory.telling_head(times, arrays["labels"], [0, 1]) == 1
 
 
 def test_time_goes_right_and_rows_go_down(arrays):
     """Planted weights are found at their step and row, in the data and in the pixels."""
-    figure = figure_memory.make(arrays, {0: "red", 1: "blue"}, "green", "orange")
+    figure = memory.make(arrays, {0: "red", 1: "blue"}, "green", "orange")
     panel = next(a for a in figure.axes if a.get_title() == "write weights")
     shown = np.asarray(panel.images[0].get_array())
     np.testing.assert_allclose(np.diag(shown)[:6], 0.9, atol=1e-6)
@@ -161,7 +161,7 @@ def test_time_goes_right_and_rows_go_down(arrays):
 
 
 def test_rows_of_reading_are_grouped_by_class(arrays):
-    figure = figure_memory.make(arrays, {0: "red", 1: "blue"}, "green", "orange")
+    figure = memory.make(arrays, {0: "red", 1: "blue"}, "green", "orange")
     panel = next(a for a in figure.axes if a.get_title() == "read weights")
     shown = np.asarray(panel.images[0].get_array())
     # rows written under class 0 at steps 1, 3, 5; then those of class 1 at steps 0, 2, 4
@@ -172,14 +172,14 @@ def test_rows_of_reading_are_grouped_by_class(arrays):
     "number, word", [(1, "1st"), (2, "2nd"), (3, "3rd"), (11, "11th"), (22, "22nd")]
 )
 def test_ordinal(number, word):
-    assert figures.ordinal(number) == word
+    assert episode.ordinal(number) == word
 
 
 def test_pictures_are_written_as_they_are(random, tmp_path):
     picture = random.integers(0, 256, (5, 7, 3), np.uint8)
-    paths = figures.write({"episode": picture, "memory": picture[:2]}, tmp_path / "new")
+    paths = drawing.write({"episode": picture, "memory": picture[:2]}, tmp_path / "new")
     assert [path.name for path in paths] == ["episode.png", "memory.png"]
     np.testing.assert_array_equal(np.asarray(Image.open(paths[0])), picture)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="cannot be written"):
-        figures.write({"episode": picture}, tmp_path / "file")
+        drawing.write({"episode": picture}, tmp_path / "file")

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-from oneshot_tf.evaluation import figure_few_shot, figures
-from oneshot_tf.evaluation.palette import FADED, RIGHT, WRONG
+from oneshot_tf.figures import drawing, few_shot
+from oneshot_tf.figures.palette import FADED, RIGHT, WRONG
 
-SHOWN = figure_few_shot.SHOWN
+SHOWN = few_shot.SHOWN
 
 
 def make(way=5, shot=1, queries=4, wrong=(), channels=1, seed=0):
@@ -65,7 +65,7 @@ def count(picture, colour):
 )
 def test_every_shown_query_has_a_frame_that_tells(way, shot, queries, wrong, channels):
     arrays = make(way, shot, queries, wrong, channels)
-    figure = figure_few_shot.make(arrays)["episode"]
+    figure = few_shot.make(arrays)["episode"]
     bad = min(len(wrong), SHOWN)
     good = min(way * queries, SHOWN) - bad
     assert len(frames(figure, WRONG)) == bad and len(frames(figure, RIGHT)) == good
@@ -79,7 +79,7 @@ def test_every_shown_query_has_a_frame_that_tells(way, shot, queries, wrong, cha
 
 
 def test_pixels_of_the_marks_grow_with_the_mistakes():
-    drawn = [figures.render(figure_few_shot.make_sheet(make(wrong=w))) for w in [(), (1,), (1, 5)]]
+    drawn = [drawing.render(few_shot.make_sheet(make(wrong=w))) for w in [(), (1,), (1, 5)]]
     pixels = [(count(d, RIGHT), count(d, WRONG)) for d in drawn]
     # the legend's words have no colour of their own: without a mistake nothing is vermilion
     assert pixels[0][1] == 0 and pixels[1][1] > 1000
@@ -89,7 +89,7 @@ def test_pixels_of_the_marks_grow_with_the_mistakes():
 
 def test_wrong_answers_come_first_and_the_surest_of_them():
     arrays = make(5, 1, 15, wrong=(2, 30, 61))
-    order = figure_few_shot.worst_first(arrays)
+    order = few_shot.worst_first(arrays)
     assert set(order[:3]) == {2, 30, 61} and len(set(order)) == 75
     sure = arrays["confidence"][order]
     assert (np.diff(sure[:3]) < 0).all() and (np.diff(sure[3:]) > 0).all()
@@ -99,10 +99,8 @@ def test_the_order_of_the_queries_does_not_count(random):
     arrays = make(5, 2, 9, wrong=(2, 30, 41))
     order = random.permutation(45)
     moved = permuted(arrays, order)
-    np.testing.assert_array_equal(
-        order[figure_few_shot.worst_first(moved)], figure_few_shot.worst_first(arrays)
-    )
-    sheets = [figures.render(figure_few_shot.make_sheet(a)) for a in (arrays, moved)]
+    np.testing.assert_array_equal(order[few_shot.worst_first(moved)], few_shot.worst_first(arrays))
+    sheets = [drawing.render(few_shot.make_sheet(a)) for a in (arrays, moved)]
     np.testing.assert_array_equal(*sheets)
 
 
@@ -111,22 +109,22 @@ def test_a_mistake_is_shown_beside_the_picture_it_was_taken_for():
     arrays["attention"][1] = 0.0
     chosen, true = (np.flatnonzero(arrays["support_labels"] == c)[2] for c in (1, 0))
     arrays["attention"][1, chosen], arrays["attention"][1, true] = 0.7, 0.3
-    assert figure_few_shot.nearest(arrays, 1, 1) == chosen
-    assert figure_few_shot.nearest(arrays, 1, 0) == true
-    assert figure_few_shot.nearest(arrays, 1, 9) is None
-    images = figure_few_shot.make_sheet(arrays).axes[0].images[12:15]  # after the support
+    assert few_shot.nearest(arrays, 1, 1) == chosen
+    assert few_shot.nearest(arrays, 1, 0) == true
+    assert few_shot.nearest(arrays, 1, 9) is None
+    images = few_shot.make_sheet(arrays).axes[0].images[12:15]  # after the support
     wanted = [arrays["query"][1], arrays["support"][chosen], arrays["support"][true]]
     for image, picture in zip(images, wanted, strict=True):
         np.testing.assert_allclose(image.get_array()[..., :1], 1.0 - picture, atol=1e-6)
     without = {k: v for k, v in arrays.items() if k not in ("attention", "similarity")}
-    assert set(figure_few_shot.make(without)) == {"episode"}
+    assert set(few_shot.make(without)) == {"episode"}
     first = np.flatnonzero(arrays["support_labels"] == 1)[0]
-    assert figure_few_shot.nearest(without, 1, 1) == first
+    assert few_shot.nearest(without, 1, 1) == first
 
 
 def test_support_stands_row_by_row_and_classes_downwards():
     arrays = make(3, 2, 2)
-    figure = figure_few_shot.make_sheet(arrays)
+    figure = few_shot.make_sheet(arrays)
     places = [image.get_extent() for image in figure.axes[0].images[:6]]
     tops = [round(top, 3) for *_, top in places]
     assert tops[0] == tops[1] < tops[2] == tops[3] < tops[4] == tops[5]
@@ -148,17 +146,17 @@ def test_support_stands_row_by_row_and_classes_downwards():
 )
 def test_the_caption_says_what_is_left_out(queries, wrong, said):
     arrays = make(5, 1, queries, wrong)
-    what, which = figure_few_shot.caption(arrays, min(5 * queries, SHOWN))
+    what, which = few_shot.caption(arrays, min(5 * queries, SHOWN))
     assert which == said
     right, total = 5 * queries - len(wrong), 5 * queries
     assert f"{right} of {total} queries answered rightly ({100 * right / total:.1f} %)" in what
-    assert {what, which} <= set(words(figure_few_shot.make_sheet(arrays)))
+    assert {what, which} <= set(words(few_shot.make_sheet(arrays)))
 
 
 @pytest.mark.parametrize(("way", "shot"), [(100, 1), (30, 12), (2, 1)])
 def test_all_that_is_drawn_is_on_the_sheet(way, shot):
     arrays = make(way, shot, 1)
-    figure = figure_few_shot.make_sheet(arrays)
+    figure = few_shot.make_sheet(arrays)
     width, height = figure.get_size_inches()
     for image in figure.axes[0].images:
         left, right, bottom, top = image.get_extent()
@@ -176,13 +174,13 @@ def test_padding_is_left_out():
     for name in ("attention", "similarity"):
         padded[name] = np.pad(arrays[name], [(0, 2), (0, 2)], constant_values=np.nan)
     padded["support_labels"][-2:] = padded["query_labels"][-2:] = -1
-    for name, array in figure_few_shot.present(padded).items():
+    for name, array in few_shot.present(padded).items():
         np.testing.assert_array_equal(array, arrays[name])
 
 
 def test_the_matrix_is_sorted_into_blocks(random):
     arrays = permuted(make(5, 3, 4, wrong=(6,)), random.permutation(20))
-    figure = figure_few_shot.make_matrix(arrays)
+    figure = few_shot.make_matrix(arrays)
     panels = {a.get_title().split()[0]: a for a in figure.axes if a.get_title()}
     assert set(panels) == {"similarity", "attention"}
     shown = np.asarray(panels["attention"].images[0].get_array())
@@ -200,7 +198,7 @@ def test_the_matrix_is_sorted_into_blocks(random):
 
 def test_boundaries_lie_between_classes_and_marks_beside_their_rows():
     arrays = make(4, 2, 5, wrong=(19,))
-    figure = figure_few_shot.make_matrix({k: v for k, v in arrays.items() if k != "attention"})
+    figure = few_shot.make_matrix({k: v for k, v in arrays.items() if k != "attention"})
     axes = figure.axes[0]
     across = [line.get_ydata()[0] for line in axes.lines if len(set(line.get_ydata())) == 1]
     down = [line.get_xdata()[0] for line in axes.lines if len(set(line.get_xdata())) == 1]
@@ -211,7 +209,7 @@ def test_boundaries_lie_between_classes_and_marks_beside_their_rows():
         4.5,
         6.5,
     ]
-    picture = figures.render(figure)
+    picture = drawing.render(figure)
     wrong, right = count(picture, WRONG), count(picture, RIGHT)
     assert 17 < right / wrong < 21  # 19 rows beside one
     x, y = axes.transData.transform((3.5, 2))  # on a line, at the middle of a row
@@ -225,7 +223,7 @@ def test_a_learner_of_few_shot_episodes_is_drawn_and_written(tmp_path):
         def figures(self, episode):
             return episode
 
-    drawn = figures.draw(Learner(), make())
+    drawn = drawing.draw(Learner(), make())
     assert set(drawn) == {"episode", "similarity"}
     for picture in drawn.values():
         assert picture.dtype == np.uint8 and picture.shape[2] == 3 and picture.std() > 10

@@ -1,7 +1,7 @@
 import matplotlib
 import numpy as np
 
-from oneshot_tf.evaluation import palette
+from oneshot_tf.figures import palette
 
 
 def test_classes_have_colours_of_their_own_until_they_recur():

@@ -1,6 +1,6 @@
 import pytest
 
-from oneshot_tf.evaluation import figure_sizes
+from oneshot_tf.figures import sizes
 
 
 def record(config, mean, seed=0, part="test", trained_on="omniglot"):
@@ -28,7 +28,7 @@ OTHERS = [
 
 
 def test_bars_are_the_means_of_the_records_of_a_size():
-    drawn = figure_sizes.draw(KEPT + OTHERS)
+    drawn = sizes.draw(KEPT + OTHERS)
     assert set(drawn) == {"mmnet_hidden_size_omniglot"}
     axes = drawn["mmnet_hidden_size_omniglot"].axes[0]
     heights = [round(float(bar.get_height()), 3) for bar in axes.patches]
@@ -39,4 +39,4 @@ def test_bars_are_the_means_of_the_records_of_a_size():
 
 @pytest.mark.parametrize("kept", [[], KEPT[:1], OTHERS])
 def test_one_size_is_no_figure(kept):
-    assert figure_sizes.draw(kept) == {}
+    assert sizes.draw(kept) == {}

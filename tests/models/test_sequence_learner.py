@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from oneshot_tf import experiment, models
+from oneshot_tf import models
 from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode
 from oneshot_tf.errors import UserError
 from oneshot_tf.models.sequence_learner import CHARACTERS, LENGTH
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
+from oneshot_tf.runs import experiment
 from oneshot_tf.sampling.sequence import count_presentations
 from tests.conftest import IMAGE_SIZE, WAY
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from oneshot_tf import encoder_weights
+from oneshot_tf.runs import encoder_weights
 from oneshot_tf.data import splits
 from oneshot_tf.episodes import FewShotEpisode
 from oneshot_tf.errors import UserError

@@ -6,21 +6,23 @@ import types
 import pytest
 import tensorflow as tf
 
-from oneshot_tf import commands, experiment, flags, models
+from oneshot_tf import models
+from oneshot_tf.commands import configs, flags
+from oneshot_tf.runs import experiment
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.run_config import DataOptions, TrainOptions
 from tests.sampling.helpers import assert_equal_episodes
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.flags")), ids=lambda p: p.stem)
 def test_every_config_is_one(path, monkeypatch):
     monkeypatch.chdir(ROOT)
     argv = ["train.py", f"--flagfile=configs/{path.name}"]
-    parsed = flags.parse(argv, {}, [TrainOptions, DataOptions], commands.model_options)
-    config = experiment.make_config(parsed, commands.config_name(argv))
+    parsed = flags.parse(argv, {}, [TrainOptions, DataOptions], configs.model_options)
+    config = configs.make_config(parsed, configs.config_name(argv))
     assert config.name == path.stem
     assert path.stem.startswith(f"{config.model}_")
 
@@ -28,8 +30,8 @@ def test_every_config_is_one(path, monkeypatch):
 def config_of(*words):
     """The config of a command line; FLMN's unless it says otherwise."""
     argv = ["train.py", "--model=flmn", *words]
-    return experiment.make_config(
-        flags.parse(argv, {}, [TrainOptions, DataOptions], commands.model_options)
+    return configs.make_config(
+        flags.parse(argv, {}, [TrainOptions, DataOptions], configs.model_options)
     )
 
 

@@ -7,11 +7,13 @@ import sys
 import pytest
 import tensorflow as tf
 
-from oneshot_tf import experiment, export
+from oneshot_tf.commands import configs, export
+from oneshot_tf.runs import exporting
 from oneshot_tf.errors import UserError
+from oneshot_tf.runs import experiment
 from tests.serving.exports import SIZE, WAY, make_run
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def run(tmp_path_factory, make_dataset):
 
 @pytest.fixture(scope="module")
 def quick(run):
-    """`export.export` without the graph: signatures cost seconds, and have tests of their own."""
+    """`exporting.export` without the graph: signatures cost seconds, and have tests of their own."""
 
     def save(learner, path, ink, logits_of=None, vocabulary=None, in_half=False):
         (path / "saved_model.pb").write_bytes(b"graph")
@@ -32,7 +34,7 @@ def quick(run):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("oneshot_tf.serving.signatures.save", save)
-        yield export.export
+        yield exporting.export
 
 
 @pytest.fixture
@@ -112,22 +114,22 @@ def test_a_failure_leaves_nothing(tmp_path):
         raise RuntimeError("in the middle")
 
     with pytest.raises(RuntimeError, match="in the middle"):
-        export.place(tmp_path / "export", fail)
+        exporting.place(tmp_path / "export", fail)
     assert list((tmp_path / "export").iterdir()) == []
 
 
 def test_a_watcher_never_sees_half(tmp_path):
     def write(folder):
         (folder / "a").write_text("1")
-        assert export.versions(tmp_path) == []
+        assert exporting.versions(tmp_path) == []
 
-    assert export.versions(export.place(tmp_path, write).parent) == [1]
+    assert exporting.versions(exporting.place(tmp_path, write).parent) == [1]
 
 
 def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="--output"):
-        export.place(tmp_path / "file" / "export", lambda folder: None)
+        exporting.place(tmp_path / "file" / "export", lambda folder: None)
 
 
 def test_newest_record_of_these_very_weights(run, quick, write_record, tmp_path):
@@ -159,7 +161,7 @@ def test_record_of_other_weights_is_refused(run, quick, write_record, tmp_path):
 ])  # fmt: skip
 def test_papers_settings_are_those_of_the_nearest_config(tmp_path, make_dataset, name, paper):
     _, config = make_run(tmp_path / "run", make_dataset([2] * 6), name=name)
-    found = export.paper_config(config)
+    found = configs.paper_config(config)
     assert (found.name, found.options.write_gate) == (paper, "scalar")
 
 

@@ -5,10 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from oneshot_tf import commands, flags, held_out
+from oneshot_tf.commands import eval as eval_command, train as train_command
+from oneshot_tf.commands import flags
+from oneshot_tf.runs import held_out
 from oneshot_tf.errors import UserError
 from oneshot_tf.run_config import DataOptions
-from tests.test_commands import one_line, pictures, run  # noqa: F401
+from tests.commands.test_train import one_line, pictures, run  # noqa: F401
 
 OWN = dict.fromkeys(("dataset", "data_dir", "read", "split", "mirrored_copies"), (str, "x"))
 
@@ -54,17 +56,17 @@ def test_classes_that_came_later_are_refused(pictures, tmp_path):  # noqa: F811
     shutil.copytree(pictures, data)
     words = ["--model=pixels", "--dataset=folder", f"--data_dir={data}", "--image_size=8"]
     words += ["--way=2", "--shot=1", "--queries=1", f"--workdir={workdir}"]
-    code, _, errors = run(commands.train, *words)
+    code, _, errors = run(train_command.main, *words)
     assert code == 0, errors
     words = [f"--workdir={workdir}", "--way=2", "--shot=1", "--eval_episodes=10"]
     words += ["--eval_queries=1"]
-    assert run(commands.evaluate, *words)[0] == 0
+    assert run(eval_command.main, *words)[0] == 0
     shutil.copytree(data / "class0", data / "class10")
-    code, _, errors = run(commands.evaluate, *words)
+    code, _, errors = run(eval_command.main, *words)
     assert code == 1 and "must have the 10 classes" in one_line(errors)
     assert "Received: 11" in errors
-    code, _, errors = run(commands.evaluate, *words, "--split=random")
+    code, _, errors = run(eval_command.main, *words, "--split=random")
     assert code == 1 and "of another test (split differ)" in one_line(errors)
     (workdir / "evaluation").rename(tmp_path / "before")
-    code, _, errors = run(commands.evaluate, *words, "--split=random")
+    code, _, errors = run(eval_command.main, *words, "--split=random")
     assert code == 0, errors

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import types
 
-from oneshot_tf import workdirs
+from oneshot_tf.runs import workdirs
 from tests.test_experiment import config_of
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
-from oneshot_tf import experiment, flags, workdirs
-from oneshot_tf.commands import model_options
+from oneshot_tf.commands import configs, flags
 from oneshot_tf.data import splits
 from oneshot_tf.run_config import DataOptions, TrainOptions
+from oneshot_tf.runs import experiment, workdirs
 from oneshot_tf.training import checkpoints, optimizers
 
 SIZE, WAY = 8, 3
@@ -30,8 +30,10 @@ def make_run(workdir, dataset, *words, name=None, updates=10):
     Returns:
       (learner, `RunConfig`).
     """
-    parsed = flags.parse(["test", *SMALL, *words], {}, [TrainOptions, DataOptions], model_options)
-    config = experiment.make_config(parsed, name)
+    parsed = flags.parse(
+        ["test", *SMALL, *words], {}, [TrainOptions, DataOptions], configs.model_options
+    )
+    config = configs.make_config(parsed, name)
     workdirs.prepare(workdir, config, dataset, splits.shuffled(dataset.class_names, 0))
     learner = experiment.make_learner(config)
     shake(learner)

@@ -5,8 +5,8 @@ import json
 import pytest
 import tensorflow as tf
 
-from oneshot_tf import cluster
 from oneshot_tf.errors import UserError
+from oneshot_tf.training import cluster
 
 A, B, C = "a:1", "b:2", "10.0.0.3:65000"
 

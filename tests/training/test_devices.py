@@ -3,26 +3,26 @@ import json
 import pytest
 import tensorflow as tf
 
-from oneshot_tf import runtime
 from oneshot_tf.errors import UserError
 from oneshot_tf.run_config import TrainOptions
+from oneshot_tf.training import devices
 
 
 def test_one_replica_is_the_default_strategy():
-    assert runtime.setup(TrainOptions()) is tf.distribute.get_strategy()
+    assert devices.setup(TrainOptions()) is tf.distribute.get_strategy()
 
 
 def test_the_seed_fixes_weights():
     drawn = []
     for seed in (3, 3, 4):
-        runtime.setup(TrainOptions(seed=seed))
+        devices.setup(TrainOptions(seed=seed))
         drawn.append(tf.random.normal([3]).numpy().tolist())
     assert drawn[0] == drawn[1] != drawn[2]
 
 
 def test_replicas_have_to_share_the_batch():
     with pytest.raises(UserError, match="multiple of --replicas. Received: 16 and 3"):
-        runtime.setup(TrainOptions(batch_size=16, replicas=3))
+        devices.setup(TrainOptions(batch_size=16, replicas=3))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_replicas_are_counted(monkeypatch, options, gpus, count):
     workers = {"cluster": {"worker": ["a:1", "b:1", "c:1"]}, "task": {"type": "worker", "index": 0}}
     monkeypatch.setenv("TF_CONFIG", json.dumps(workers))
     options = TrainOptions(**options)
-    assert runtime.count_replicas(options, options.strategy, gpus) == count
+    assert devices.count_replicas(options, options.strategy, gpus) == count
 
 
 @pytest.mark.parametrize(
@@ -59,17 +59,17 @@ def test_other_numbers_of_replicas_are_refused(monkeypatch, options, gpus, messa
     )
     options = TrainOptions(**options)
     with pytest.raises(UserError, match=message):
-        runtime.count_replicas(options, options.strategy, gpus)
+        devices.count_replicas(options, options.strategy, gpus)
 
 
 def test_multi_worker_needs_to_know_the_others(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     with pytest.raises(UserError, match="needs the variable TF_CONFIG"):
-        runtime.setup(TrainOptions(strategy="multi_worker"))
+        devices.setup(TrainOptions(strategy="multi_worker"))
 
 
 def test_devices_are_made_before_tensorflow_runs():
     """Two replicas that do work have a process of their own in `training/test_replication.py`."""
     tf.zeros([1]) + 1.0
     with pytest.raises(UserError, match="--replicas needs a fresh process"):
-        runtime.split_cpu(7)
+        devices.split_cpu(7)

@@ -9,11 +9,11 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from oneshot_tf import models, runtime
+from oneshot_tf import models
 from oneshot_tf.data import folder
 from oneshot_tf.run_config import DataOptions, TrainOptions
 from oneshot_tf.sampling import few_shot, source
-from oneshot_tf.training import loop, optimizers
+from oneshot_tf.training import devices, loop, optimizers
 from oneshot_tf.training.replication import Replication, Trained, everything, exchange
 
 OPTIONS = TrainOptions(way=4, shot=2, batch_size=4, replicas=2, learning_rate=0.1, optimizer="sgd")
@@ -60,7 +60,7 @@ def values(variables):
 
 
 def main(pictures):
-    strategy = runtime.setup(OPTIONS)
+    strategy = devices.setup(OPTIONS)
     with strategy.scope():
         trained = make_trained()
     kept = make_trained()
