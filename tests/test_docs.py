@@ -1,6 +1,7 @@
 """What the README and the docs name is there: functions, files, flags and their values, configs, links."""
 
 import ast
+import dataclasses
 import fnmatch
 import pathlib
 import re
@@ -159,15 +160,46 @@ def test_flags_are_there_and_have_the_values_named(path):
             assert value.strip("`,;") in choices, f"--{name}={value}"
 
 
-@pytest.mark.parametrize("path", PAPERS, ids=short)
-def test_values_in_tables_of_options_are_choices(path):
-    """A row `--flag` | paper | default: quoted values are among the option's choices."""
-    for line in path.read_text(encoding="utf-8").splitlines():
+def models_of(text):
+    """The models that a paper's page is about, by its line `Models: ...`."""
+    return re.findall(r"`(\w+)`", re.search(r"^Models: (.*)$", text, re.M)[1])
+
+
+def options_table(text):
+    """[(flag, the paper's value, our default)] of a page's tables of options, values as text."""
+    rows = []
+    for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        flag = re.fullmatch(r"`--(\w+)`", cells[0])
-        if flag and FLAGS.get(flag[1]):
-            for value in re.findall(r"^`(\w+)`$", "\n".join(cells[1:3]), re.M):
-                assert value in FLAGS[flag[1]], f"{flag[0]}: {value}"
+        flags = re.findall(r"^`--(\w+)`", cells[0].replace(", ", "\n"), re.M)
+        if flags and len(cells) == 4:
+            values = [cell.split(", ") if len(flags) > 1 else [cell] for cell in cells[1:3]]
+            rows += zip(flags, *(v * len(flags) if len(v) == 1 else v for v in values), strict=True)
+    return rows
+
+
+def value_of(cell):
+    """The value that a cell of a table of options says, or None where it is in words."""
+    if cell in ("on", "off"):
+        return cell == "on"
+    quoted_value, number = re.match(r"`(\w+)`", cell), re.fullmatch(r"[\d,]*\.?\d+", cell)
+    if number:
+        return float(cell.replace(",", ""))
+    return quoted_value[1] if quoted_value else None
+
+
+@pytest.mark.parametrize("path", PAPERS, ids=short)
+def test_tables_of_options_are_true(path):
+    """The paper's values are choices, and our defaults are those of one of the page's models."""
+    text = path.read_text(encoding="utf-8")
+    classes = [models.find(name).Options for name in models_of(text)]
+    for flag, paper, default in options_table(text):
+        fields = [f for cls in classes for f in dataclasses.fields(cls) if f.name == flag]
+        assert flag in FLAGS, flag
+        for cell in (paper, default):
+            value = value_of(cell)
+            assert not FLAGS[flag] or not isinstance(value, str) or value in FLAGS[flag], cell
+        if fields and value_of(default) is not None:
+            assert value_of(default) in [f.default for f in fields], f"--{flag}: {default}"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=short)
@@ -205,11 +237,7 @@ def test_links_lead_somewhere(path):
 
 
 def test_every_model_has_one_page():
-    named = []
-    for path in PAPERS:
-        line = re.search(r"^Models: (.*)$", path.read_text(encoding="utf-8"), re.M)
-        assert line, f"{short(path)} lacks its line of models"
-        named += re.findall(r"`(\w+)`", line[1])
+    named = [name for path in PAPERS for name in models_of(path.read_text(encoding="utf-8"))]
     assert sorted(named) == sorted(models.MODELS)
 
 
