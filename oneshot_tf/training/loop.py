@@ -16,7 +16,7 @@ from oneshot_tf.training.signals import Interrupted, Signals
 
 
 class Hooks(typing.NamedTuple):
-    """What happens between calls of the loop; the loop knows no dataset and no protocol.
+    """What happens between calls of the loop. The loop itself knows no data set and no protocol.
 
     Attributes:
       validate: () -> (score, scalars, by_presentation), or None where nothing validates.
@@ -28,7 +28,7 @@ class Hooks(typing.NamedTuple):
 
 
 def make_carried(learner, options):
-    """Variables for what updates hand on to each other, in its structure; () for most models."""
+    """Variables for the state that one update hands to the next; () for most models."""
     state = learner.first_state(options.batch_size)
     return tf.nest.map_structure(lambda part: tf.Variable(part, trainable=False), state)
 
@@ -101,7 +101,7 @@ def _make_update(learner, optimizer, sample, options, replicas):
         episode = pipeline.episodes(sample, (number * replicas + replica) * share, read)
         with tf.GradientTape() as tape:
             loss, metrics, *after = learner.train_loss(episode, *([state] if state else []))
-        # rows of a table, of which one may be there many times, would each count in the norm
+        # in a sparse gradient, rows that occur several times would each count in the norm
         gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, weights)]
         right, shown = metrics["right"], metrics["shown"]
         if replicas > 1:  # one message for all
@@ -141,7 +141,7 @@ def check_finite(result, learner, options):
 
 
 def train(learner, sample, options, workdir, strategy, hooks, kept=None):
-    """Trains until `options.episodes`, from the latest checkpoint where there is one.
+    """Trains until `options.episodes`, starting from the latest checkpoint if there is one.
 
     Args:
       learner: a built `Learner`, made inside `strategy.scope()`.
@@ -150,8 +150,8 @@ def train(learner, sample, options, workdir, strategy, hooks, kept=None):
       workdir: the run's folder; checkpoints, metrics and TensorBoard go there.
       strategy: a `tf.distribute.Strategy`.
       hooks: `Hooks`.
-      kept: a like learner made outside the strategy, which is what is saved and what `hooks` work
-        on; None or `learner` itself where there is one device.
+      kept: an equal learner made outside the strategy, which is saved and which `hooks` use; None or
+        `learner` itself on a single device.
 
     Raises:
       Interrupted: after SIGINT or SIGTERM of any worker, state saved.
@@ -191,7 +191,7 @@ def _with_optimizer(learner, options):
 
 
 class Keeping(typing.NamedTuple):
-    """What happens around the calls that train: counting, validation, pictures and saving.
+    """Everything around the calls that train: counting, validation, pictures and saving.
 
     Attributes:
       options: `TrainOptions`.
@@ -245,14 +245,14 @@ class Keeping(typing.NamedTuple):
         raise Interrupted(code)
 
     def rescue(self):
-        """Keeps what there is when another worker is gone."""
+        """Saves what there is when another worker is lost."""
         if self.replication.chief:
             self.checkpoints.save()
             self.log.say(f"Saved at {self.episode:,} episodes")
 
 
 def _run(train_steps, trained, keeping, signals):
-    """The outer loop: whole calls, which end exactly at validations, saves and pictures."""
+    """The outer loop: calls whose ends fall exactly on validations, saves and pictures."""
     options, checkpoints, log = keeping[:3]
     batch, every = options.batch_size, keeping.every()
     total = optimizers.updates(options.episodes, batch)
