@@ -4,11 +4,11 @@ import dataclasses
 import pathlib
 
 from oneshot_tf import data
-from oneshot_tf.runs import experiment
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import read_json
 from oneshot_tf.run_config import DataOptions
+from oneshot_tf.runs import experiment
 from oneshot_tf.sampling import source
 
 SAID = ("dataset", "data_dir", "read", "skip_damaged", "test_rotations", "augment_test")

@@ -115,9 +115,7 @@ class Text(FewShot):
         parts = ["train", "validation"] if config.train.train_on_validation else ["train"]
         words = source.dataset.text(*parts)
         steps = learner.pictures_per_episode(config.train)
-        return text.sampler(
-            words, seed=config.train.seed, stream="train", batch=share, steps=steps
-        )
+        return text.sampler(words, seed=config.train.seed, stream="train", batch=share, steps=steps)
 
     def validate(self, learner, config, sample, batch, held_out):
         _, found, _ = super().validate(learner, config, sample, batch, held_out)

@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from oneshot_tf import models
 from oneshot_tf.commands import configs, flags
-from oneshot_tf.runs import experiment, kinds
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.run_config import DataOptions, TrainOptions
+from oneshot_tf.runs import experiment, kinds
 from tests.sampling.helpers import assert_equal_episodes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -5,13 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from oneshot_tf.commands import eval as eval_command, train as train_command
+from oneshot_tf.commands import eval as eval_command
 from oneshot_tf.commands import flags
-from oneshot_tf.runs import held_out
+from oneshot_tf.commands import train as train_command
 from oneshot_tf.errors import UserError
 from oneshot_tf.run_config import DataOptions
+from oneshot_tf.runs import held_out
 from oneshot_tf.test_options import TestOptions
 from tests.commands.test_train import one_line, pictures, run  # noqa: F401
+
 
 def options(trained_on, *words):
     config = SimpleNamespace(data=trained_on)
