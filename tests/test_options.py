@@ -3,14 +3,14 @@ import json
 
 import pytest
 
-from oneshot_tf import models
+from oneshot_tf import data, models
 from oneshot_tf.errors import UserError
 from oneshot_tf.options import Options, field_type, from_fields, option
 from oneshot_tf.run_config import DataOptions, EvalOptions, RunConfig, TrainOptions  # fmt: skip
 
-CLASSES = [DataOptions, TrainOptions, EvalOptions] + [
-    models.find(name).Options for name in models.MODELS
-]
+CLASSES = [TrainOptions, EvalOptions, DataOptions]
+CLASSES += [source.Options for source in data.every().values() if source.Options != DataOptions]
+CLASSES += [models.find(name).Options for name in models.MODELS]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,10 @@ def main(argv):
         "shot": (range, "few_shot: support pictures per class; 1,5 or 1:5 likewise"),
         "test_rotations": (bool, "rotated classes are classes as well"),
         "augment_test": (bool, "turn and shift the test pictures as in training"),
-        "mirrored_copies": (str, "lfw: none, horizontal or vertical (default: as in training)"),
+        "mirrored_copies": (
+            str,
+            "of a data set that has it: none, horizontal or vertical (default: as in training)",
+        ),
         "results": (str, "also write the record to this folder"),
         "figures": (str, "draw the first episode, as PNG files in this folder"),
     }

@@ -60,8 +60,9 @@ def evaluate(parsed, options):
         protocol["orders"] = learner.options.orders
     if getattr(learner.options, "oracle", False):
         protocol["oracle"] = True
-    if given["data"].mirrored_copies != "none":
-        protocol["mirrored_copies"] = given["data"].mirrored_copies
+    mirrored_copies = getattr(given["data"], "mirrored_copies", "none")
+    if mirrored_copies != "none":
+        protocol["mirrored_copies"] = mirrored_copies
     blank = dict.fromkeys(keys)
     record = records.make(config, dataset.name, split, protocol, blank, learner, trained)
     paths = record_paths(parsed, record, own_kind)
