@@ -71,15 +71,6 @@ def _random(*key):
     return np.random.Generator(np.random.PCG64([_SEED, *key]))
 
 
-def _draw_class(index):
-    """The name of class `index` and its drawings as Pillow images [105, 105]."""
-    alphabet = index * ALPHABETS // CLASSES
-    position = index - -(-alphabet * CLASSES // ALPHABETS)
-    strokes = _character(alphabet, position)
-    name = f"Alphabet{alphabet + 1:02d}/character{position + 1:02d}"
-    return name, [_drawing(strokes, alphabet, index, k) for k in range(DRAWINGS)]
-
-
 class _Stroke(typing.NamedTuple):
     """Control points (x, y downwards) [n, 2], joined by a curve or by straight pieces."""
 

@@ -10,10 +10,10 @@ import pathlib
 
 import tf_keras as keras
 
-from oneshot_tf.runs import workdirs
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import read_bytes, read_json
+from oneshot_tf.runs import workdirs
 from oneshot_tf.training.checkpoints import first_line, restore_part
 
 PUBLISHED = "imagenet"  # the value of the option that names the weights published with Keras

@@ -148,7 +148,9 @@ def stored_config(path):
 
 
 def _unreadable(path, error):
-    return UserError(f"{path} is no config of a run ({error}); restore it, or train in a new --workdir")
+    return UserError(
+        f"{path} is no config of a run ({error}); restore it, or train in a new --workdir"
+    )
 
 
 def usual_checkpoint(workdir, config):

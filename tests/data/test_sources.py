@@ -15,6 +15,7 @@ from oneshot_tf.errors import UserError
 from oneshot_tf.models.flmn import FLMNOptions
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 from oneshot_tf.runs import held_out, workdirs
+from oneshot_tf.test_options import TestOptions
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # what every stored config said before these were options of one data set each
@@ -207,8 +208,8 @@ def test_an_older_workdir_is_of_the_same_run(dataset):
 
 def test_a_test_on_another_data_set_reads_it_with_its_own_options():
     config = RunConfig("n", "flmn", DataOptions(), TrainOptions(), FLMNOptions())
-    parsed = configs.flags.Parsed({"dataset": "lfw", "mirrored_copies": "vertical"})
-    found = held_out.data_options(config, parsed)
+    test = TestOptions(dataset="lfw", mirrored_copies="vertical")
+    found = held_out.data_options(config, test)
     assert found.mirrored_copies == "vertical" and found.min_images == 5 and found.ink == "dark"
 
 

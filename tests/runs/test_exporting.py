@@ -8,9 +8,8 @@ import pytest
 import tensorflow as tf
 
 from oneshot_tf.commands import configs, export
-from oneshot_tf.runs import exporting
 from oneshot_tf.errors import UserError
-from oneshot_tf.runs import experiment
+from oneshot_tf.runs import experiment, exporting
 from tests.serving.exports import SIZE, WAY, make_run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
