@@ -91,7 +91,7 @@ def _seen(value, run):
         run["data"]["dataset"],
     )
     earlier = _seen(before, _run_of(before)) if before else frozenset()
-    if earlier is None or name not in splits.PUBLISHED.get(dataset, ()):
+    if earlier is None or name not in splits.published_of(dataset):
         return None
     split = splits.stored(name, dataset)
     return earlier.union(split.train, split.validation * run["train"]["train_on_validation"])
