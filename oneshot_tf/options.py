@@ -71,6 +71,12 @@ class Options:
         kind = field_type(type(self), field.name)
         if kind is float and type(value) is int:
             object.__setattr__(self, field.name, float(value))
+        elif kind is tuple:
+            value = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+            object.__setattr__(self, field.name, value)
+            if not value or any(type(number) is not int for number in value):
+                raise UserError(f"--{field.name} must be whole numbers. Received: {value!r}")
+            value = min(value)
         elif type(value) is not kind:
             raise UserError(f"--{field.name} must be {kind.__name__}. Received: {value!r}")
         rule = field.metadata

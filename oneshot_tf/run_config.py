@@ -191,45 +191,6 @@ class TrainOptions(Options):
 
 
 @dataclasses.dataclass(frozen=True)
-class EvalOptions(Options):
-    """How a trained model is tested."""
-
-    protocol: str | None = option(
-        None,
-        "sequence or few_shot (default: what the model trains on)",
-        choices=("sequence", "few_shot"),
-    )
-    eval_episodes: int = option(1000, "test episodes", low=2)
-    eval_seed: int = option(0, "seed of the test episodes", low=0)
-    eval_queries: int = option(15, "query pictures per class in the few-shot protocol", low=1)
-    bn: str | None = option(
-        None, "few_shot: batch norm's statistics at test, if not as the run says (see --model=...)"
-    )
-    orders: int | None = option(
-        None, "few_shot: matching with fce, orders of the support that are averaged", low=1
-    )
-    finetune_steps: int = option(
-        0, "few_shot: Adam steps on each episode's support before the answer", low=0
-    )
-    finetune_rate: float = option(1e-3, "few_shot: learning rate of fine-tuning", low=0.0)
-    finetune_match: str = option(
-        "own",
-        "how a fine-tuned model answers: as always, or (classifier) by a softmax on the support",
-        choices=("own", "softmax"),
-    )
-    checkpoint: str | None = option(
-        None,
-        "best or last (default: best, or last where all classes trained)",
-        choices=("best", "last"),
-    )
-    part: str = option(
-        "test",
-        "which classes: test, or validation to choose options",
-        choices=("test", "validation"),
-    )
-
-
-@dataclasses.dataclass(frozen=True)
 class RunConfig:
     """Everything a run is made of; `config.json` is its JSON form."""
 
@@ -268,7 +229,7 @@ def check_training(train, model, name):
       model: the `Learner` class.
       name: what it is called.
     """
-    if model.episode == "text" and (train.replicas > 1 or train.strategy not in (None, "one")):
+    if model.one_device and (train.replicas > 1 or train.strategy not in (None, "one")):
         raise UserError(
             f"{name} trains on one device, since an update goes on from the one before; leave out "
             "--strategy and --replicas"
@@ -277,7 +238,7 @@ def check_training(train, model, name):
         low, high = getattr(train, f"{span}_from"), getattr(train, span)
         if low is not None and low > high:
             raise UserError(f"--{span} must be low:high. Received: {low}:{high}")
-        if low is not None and model.episode == "sequence":
+        if low is not None and model.one_size:
             raise UserError(
                 f"--{span} must be one number: sequences all have one length. Received: {low}:{high}"
             )

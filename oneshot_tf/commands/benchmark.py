@@ -140,7 +140,7 @@ def _part_runner(part, batch_size):
 def _summary(config, learner, rates, memory, first_step):
     real, bare = (statistics.median(rates[name]) for name in ("real", "bare"))
     peak = max(rates["peak"])
-    steps = pictures_per_episode(learner, config.train)
+    steps = learner.pictures_per_episode(config.train)
     flops = learner.flops_per_episode(steps)
     other = {}
     if "other" in rates:
@@ -185,17 +185,6 @@ def one_size(config):
     way, shot = middle(train.way, train.way_from), middle(train.shot, train.shot_from)
     train = dataclasses.replace(train, way=way, way_from=None, shot=shot, shot_from=None)
     return dataclasses.replace(config, train=train)
-
-
-def pictures_per_episode(learner, options):
-    """Pictures, or words of running text, of one training episode."""
-    if learner.episode == "text":
-        return learner.unrolled
-    if learner.episode == "labelled":
-        return 1
-    if learner.episode == "sequence":
-        return options.way * options.shot
-    return options.way * (options.shot + options.queries)
 
 
 def matmul_peak(size=2048, repeats=5):

@@ -49,8 +49,7 @@ def parse(argv, own, groups, models=None, defaults=None):
 
     Args:
       argv: the words, the command's name first.
-      own: {name: (type, help)} of the command's own flags; the type `range` takes whole
-        numbers, as `read_numbers` does.
+      own: {name: (type, help)} of the command's own flags.
       groups: options classes whose fields are flags.
       models: None, or () -> {model name: options class}; then `--model` is a flag too, and a flag
         that the named model does not have is an error.
@@ -65,7 +64,7 @@ def parse(argv, own, groups, models=None, defaults=None):
     """
     values = flags.FlagValues()
     for name, (kind, help) in own.items():
-        define(values, name, str if kind is range else kind, help)
+        define(values, name, kind, help)
     known = set(own)
     for cls in groups:
         known |= _define_fields(values, cls, known)
@@ -82,10 +81,11 @@ def parse(argv, own, groups, models=None, defaults=None):
     except flags.Error as error:
         raise UserError(f"{str(error).splitlines()[0]} (--help lists the flags)") from None
     given = {name: values[name].value for name in known if values[name].present}
-    spanning = {f.name for cls in groups for f in dataclasses.fields(cls) if spans(f)}
-    for name, (kind, _) in own.items():
-        if kind is range and name in given:
-            given[name] = read_numbers(name, given[name])
+    fields = [(cls, f) for cls in groups for f in dataclasses.fields(cls)]
+    spanning = {f.name for _, f in fields if spans(f)}
+    listing = {f.name for cls, f in fields if field_type(cls, f.name) is tuple}
+    for name in listing & set(given):
+        given[name] = read_numbers(name, given[name])
     for name in spanning & set(given):
         given = {**read_span(name, given[name]), **{k: v for k, v in given.items() if k != name}}
     if values["help"].value:
@@ -108,7 +108,8 @@ def _define_fields(values, cls, known):
         if field.name not in known:
             kind = field_type(cls, field.name)
             # choices are checked by the options class: models may allow different ones
-            define(values, field.name, str if spans(field) else kind, field.metadata["help"])
+            as_text = spans(field) or kind is tuple
+            define(values, field.name, str if as_text else kind, field.metadata["help"])
     return names
 
 

@@ -16,13 +16,12 @@ def main(argv):
     from oneshot_tf.training.signals import Interrupted
 
     config = configs.make_config(parsed, configs.config_name(argv))
-    workdir = parsed.get("workdir") or f"runs/{config.model}-{config.data.dataset}"
     try:
-        experiment.train(config, workdir, drawing.draw)
+        trained = experiment.train(config, parsed.get("workdir"), drawing.draw)
     except Interrupted as interrupted:
         return interrupted.code
     if config.train.strategy == "multi_worker" and not cluster.read().chief:
         print("Done; the first worker has the run")
     else:
-        print(f"Done: {workdir}. Next: python eval.py --workdir={workdir}")
+        print(f"Done: {trained.workdir}. Next: python eval.py --workdir={trained.workdir}")
     return 0

@@ -47,7 +47,7 @@ def digits(labels, base, length):
 
 
 def right_and_shown(answers, labels):
-    """{"right": [1], "shown": [1]} of answers and labels [B, Q]; padding (-1) does not count."""
+    """(right answers [1], answers [1]) of answers and labels [B, Q]; padding (-1) does not count."""
     there = tf.cast(labels >= 0, tf.float32)
     right = tf.cast(answers == labels, tf.float32) * there
-    return {"right": tf.reduce_sum(right)[None], "shown": tf.reduce_sum(there)[None]}
+    return tf.reduce_sum(right)[None], tf.reduce_sum(there)[None]

@@ -42,7 +42,7 @@ class Signatures(tf.Module):
             logits_of = logits_of or learner
             self.functions["classify"] = _classify(learner, logits_of)
             self.functions["classify_encoded"] = _classify_encoded(learner, logits_of, ink)
-        if learner.episode == "sequence":
+        if SequenceEpisode in learner.answers:
             self.functions["sequence"] = _sequence(learner)
         blank = learner.blank()
         if learner.embed(blank) is not None:
@@ -76,7 +76,7 @@ def save(learner, path, ink="auto", logits_of=None, vocabulary=None, in_half=Fal
 
 def most_classes(learner):
     """How many classes one request may have."""
-    return learner.way if learner.episode == "sequence" else _MOST_CLASSES
+    return learner.fixed_way or _MOST_CLASSES
 
 
 def _classify(learner, logits_of):
@@ -125,7 +125,7 @@ def _classify_encoded(learner, logits_of, ink):
 
 
 def _of_sentences(learner, logits_of, tokens):
-    if learner.oracle:
+    if ClozeEpisode in learner.answers:
 
         def score(query, words):
             unknown = tf.fill([1, tf.shape(query)[0]], -1)

@@ -52,7 +52,7 @@ def test_two_models_beside_each_other(runs, tmp_path):
     "words, message",
     [
         ([], "--runs is missing"),
-        (["--runs={0}/lstm"], "reads sequences"),
+        (["--runs={0}/lstm"], "compares no embeddings"),
         (["--runs={0}/nothing"], "nothing"),
         (["--runs={0}/matching", "--shot=20"], "--shot must be below 20"),
     ],

@@ -133,7 +133,7 @@ def test_a_step_and_weights_for_another_run(learner, optimizer, episode, tmp_pat
     before = learner.embedding.learned[0].numpy()
     # not in a graph: that takes minutes to make
     with tf.GradientTape() as tape:
-        loss, _ = learner.train_loss(episode)
+        loss = learner.train_loss(episode).loss
     gradients = tape.gradient(loss, weights)
     optimizer.apply_gradients(zip(gradients, weights, strict=True))
     assert np.isfinite(loss) and np.isfinite(tf.linalg.global_norm(gradients))

@@ -10,14 +10,13 @@ from oneshot_tf.commands import flags
 from oneshot_tf.runs import held_out
 from oneshot_tf.errors import UserError
 from oneshot_tf.run_config import DataOptions
+from oneshot_tf.test_options import TestOptions
 from tests.commands.test_train import one_line, pictures, run  # noqa: F401
-
-OWN = dict.fromkeys(("dataset", "data_dir", "read", "split", "mirrored_copies"), (str, "x"))
-
 
 def options(trained_on, *words):
     config = SimpleNamespace(data=trained_on)
-    return held_out.data_options(config, flags.parse(["eval", *words], OWN, []))
+    test = flags.parse(["eval", *words], {}, [TestOptions]).options(TestOptions)
+    return held_out.data_options(config, test)
 
 
 def test_the_runs_own_data_is_read_as_in_training():
