@@ -150,7 +150,7 @@ def test_the_plain_command_works(words_of, tmp_path, encode, name, dataset):
             train_command.main, *words, f"--episodes={episodes}", f"--workdir={workdir}"
         )
         assert f"Done: {workdir}" in output
-        lines = [line for line in read_metrics(workdir / "metrics.jsonl")]
+        lines = read_metrics(workdir / "metrics.jsonl")
         steps = [line for line in lines if line["kind"] == "train"]
         assert steps[-1]["episode"] == episodes
         assert all(np.isfinite(step["loss"]) for step in steps)

@@ -79,7 +79,9 @@ def test_ten_thousand_updates_lose_and_duplicate_no_slot():
 
         first = rare_events.empty(1, count, WIDTH)
         after = tf.scan(step, (queries, labels), first)
-        return tf.nest.map_structure(lambda one, rest: tf.concat([one[None], rest], 0), first, after)
+        return tf.nest.map_structure(
+            lambda one, rest: tf.concat([one[None], rest], 0), first, after
+        )
 
     found = memories(tf.constant(queries), tf.constant(labels))
     keys, held, ages = (part[:, 0].numpy() for part in found)
