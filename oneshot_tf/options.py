@@ -5,6 +5,7 @@ takes them as arguments. The same name means the same thing everywhere.
 """
 
 import dataclasses
+import difflib
 import types
 import typing
 
@@ -102,6 +103,12 @@ def from_fields(cls, fields):
             f"{cls.__name__} has no option {', '.join(unknown)}; the file is of another version"
         )
     return cls(**{**earlier_values(cls), **fields})
+
+
+def did_you_mean(name, known):
+    """ " (did you mean way?)" where a known name is much like an unknown one, else ""."""
+    close = difflib.get_close_matches(name, known, 1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def earlier_values(cls):

@@ -13,10 +13,9 @@ import time
 
 import tensorflow as tf
 
-from oneshot_tf.commands import configs, flags
+from oneshot_tf.commands import configs
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import dump, write_text
-from oneshot_tf.run_config import DataOptions, TrainOptions
 from oneshot_tf.runs import experiment
 from oneshot_tf.sampling import pipeline
 from oneshot_tf.training import devices, loop, optimizers
@@ -32,9 +31,7 @@ def main(argv):
         "other_precision": (bool, "the bare step in the other precision too, in turns"),
         "json": (str, "also write the numbers to this file"),
     }
-    parsed = flags.parse(
-        argv, own, [TrainOptions, DataOptions], configs.model_options, configs.model_defaults
-    )
+    parsed = configs.parse(argv, own)
     updates = parsed.get("updates", 50)
     if updates < 1:
         raise UserError(f"--updates must be at least 1. Received: {updates}")

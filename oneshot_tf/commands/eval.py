@@ -19,9 +19,9 @@ def main(argv):
         raise UserError("--workdir is missing: the folder of a trained run")
     from oneshot_tf.runs import testing  # late: `--help` need not wait for it
 
-    tested = testing.evaluate(
-        parsed.get("workdir"), test, parsed.get("results"), parsed.get("figures")
-    )
+    workdir, results = parsed.get("workdir"), parsed.get("results")
+    folders = [f"{workdir}/evaluation", *([results] if results else [])]
+    tested = testing.evaluate(workdir, test, folders, parsed.get("figures"))
     print(testing.table(tested.record))
     for path in tested.places:
         print(f"record: {path}")

@@ -19,7 +19,7 @@ def cross_entropy(logits, labels):
 
 
 def masked_mean(values, there):
-    """The mean of the values whose mark is 1, of those marked 0 or 1; 0 where none is marked."""
+    """The mean of the values whose mark is 1, where marks are 0 or 1; 0 if none is marked."""
     return tf.reduce_sum(values * there) / tf.maximum(tf.reduce_sum(there), 1.0)
 
 

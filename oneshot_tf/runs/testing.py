@@ -28,29 +28,21 @@ class Tested(typing.NamedTuple):
 
 
 @pipeline.user_errors()
-def evaluate(workdir, test, results=None, figures=None, **given):
-    """Runs one test and writes its record into the run's folder.
+def evaluate(workdir, test, folders, figures=None, **given):
+    """Runs one test and writes its record.
 
     Args:
       workdir: the folder of a trained run.
       test: `TestOptions`.
-      results: a folder that gets the record too, or None.
+      folders: those that get the record.
       figures: a folder that gets pictures of the first episode, or None.
       **given: what the run was given from Python, see `experiment.load`.
 
     Returns:
       `Tested`.
     """
-    changed = {name: getattr(test, name) for name in ("bn", "orders")}
-    changed = {name: value for name, value in changed.items() if value is not None}
-    learner, config, trained = experiment.load(workdir, test.checkpoint, changed, **given)
-    dataset, split = held_out.classes(config, workdir, test)
-    encoder_weights.check(config.options, dataset.class_names, split["sha256"], False)
-    check_fits(learner, config, dataset, figures)
-    options = held_out.data_options(config, test)
-    source = experiment.held_out_source(dataclasses.replace(config, data=options), dataset)
-    kind = kinds.of(learner)
-    plan = kind.plan(learner, config, source, test)
+    learner, config, trained, source, split = prepare(workdir, test, figures, **given)
+    plan = kinds.of(learner).plan(learner, config, source, test)
     protocol = {
         "kind": plan.protocol["kind"],
         "part": test.part,
@@ -61,13 +53,13 @@ def evaluate(workdir, test, results=None, figures=None, **given):
         "augment_test": source.varied,
         **learner.test_conditions(),
     }
-    if options.mirrored_copies != "none":
-        protocol["mirrored_copies"] = options.mirrored_copies
+    mirrored = getattr(held_out.data_options(config, test), "mirrored_copies", "none")
+    if mirrored != "none":
+        protocol["mirrored_copies"] = mirrored
     blank = dict.fromkeys(plan.keys)
-    record = records.make(config, dataset.name, split, protocol, blank, learner, trained)
-    name = record_name(record, test, kind.protocols[0])
-    folders = [pathlib.Path(workdir) / "evaluation", *([pathlib.Path(results)] if results else [])]
-    places = tuple(folder / f"{name}.json" for folder in folders)
+    record = records.make(config, source.dataset.name, split, protocol, blank, learner, trained)
+    name = record_name(record, test, kinds.of(learner).protocols[0])
+    places = tuple(pathlib.Path(folder) / f"{name}.json" for folder in folders)
     for path in places:
         check_place(path, record)
     record |= {"accuracy": plan.measure(), **plan.more()}
@@ -75,6 +67,26 @@ def evaluate(workdir, test, results=None, figures=None, **given):
         records.write(path, record)
     drawn = drawing.write(drawing.draw(learner, plan.first()), figures) if figures else ()
     return Tested(record, places, tuple(drawn))
+
+
+def prepare(workdir, test, figures=None, **given):
+    """All that a test needs: (learner, `RunConfig`, {"episodes", ...}, `Source`, split's description)."""
+    changed = {name: getattr(test, name) for name in ("bn", "orders")}
+    changed = {name: value for name, value in changed.items() if value is not None}
+    learner, config, trained = experiment.load(workdir, test.checkpoint, changed, **given)
+    dataset, split = held_out.classes(config, workdir, test)
+    encoder_weights.check(config.options, dataset.class_names, split["sha256"], False)
+    check_fits(learner, config, dataset, figures)
+    options = held_out.data_options(config, test)
+    source = experiment.held_out_source(dataclasses.replace(config, data=options), dataset)
+    return learner, config, trained, source, split
+
+
+@pipeline.user_errors()
+def draw(workdir, test, **given):
+    """Pictures of a test's first episode: {name: uint8 [H, W, 3]}; arguments as of `evaluate`."""
+    learner, config, _, source, _ = prepare(workdir, test, True, **given)
+    return drawing.draw(learner, kinds.of(learner).plan(learner, config, source, test).first())
 
 
 def check_fits(learner, config, dataset, figures):

@@ -1,4 +1,4 @@
-"""What a run says: terminal, `metrics.jsonl`, TensorBoard."""
+"""Where a run reports: terminal, `metrics.jsonl`, TensorBoard."""
 
 import json
 import pathlib
@@ -117,7 +117,7 @@ DATA_OPTIONS = ("dataset", "split", "image_size", "rotations", "max_rotation", "
 def write_hparams(workdir, config):
     """What the run is made of, for TensorBoard's HParams tab: `tensorboard --logdir=runs`.
 
-    The tab puts the scalars of the run, validation accuracy among them, beside it by itself.
+    The tab itself adds the run's scalars, such as validation accuracy.
 
     Args:
       workdir: the run's folder.

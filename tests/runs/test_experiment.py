@@ -7,11 +7,10 @@ import pytest
 import tensorflow as tf
 
 from oneshot_tf import models
-from oneshot_tf.commands import configs, flags
-from oneshot_tf.runs import experiment, kinds
+from oneshot_tf.commands import configs
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
-from oneshot_tf.run_config import DataOptions, TrainOptions
+from oneshot_tf.runs import experiment, kinds
 from tests.sampling.helpers import assert_equal_episodes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -21,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def test_every_config_is_one(path, monkeypatch):
     monkeypatch.chdir(ROOT)
     argv = ["train.py", f"--flagfile=configs/{path.name}"]
-    parsed = flags.parse(argv, {}, [TrainOptions, DataOptions], configs.model_options)
+    parsed = configs.parse(argv)
     config = configs.make_config(parsed, configs.config_name(argv))
     assert config.name == path.stem
     assert path.stem.startswith(f"{config.model}_")
@@ -30,9 +29,7 @@ def test_every_config_is_one(path, monkeypatch):
 def config_of(*words):
     """The config of a command line; FLMN's unless it says otherwise."""
     argv = ["train.py", "--model=flmn", *words]
-    return configs.make_config(
-        flags.parse(argv, {}, [TrainOptions, DataOptions], configs.model_options)
-    )
+    return configs.make_config(configs.parse(argv))
 
 
 @pytest.mark.parametrize(
