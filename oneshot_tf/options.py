@@ -5,6 +5,7 @@ takes them as arguments. The same name means the same thing everywhere.
 """
 
 import dataclasses
+import difflib
 import types
 import typing
 
@@ -71,6 +72,12 @@ class Options:
         kind = field_type(type(self), field.name)
         if kind is float and type(value) is int:
             object.__setattr__(self, field.name, float(value))
+        elif kind is tuple:
+            value = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+            object.__setattr__(self, field.name, value)
+            if not value or any(type(number) is not int for number in value):
+                raise UserError(f"--{field.name} must be whole numbers. Received: {value!r}")
+            value = min(value)
         elif type(value) is not kind:
             raise UserError(f"--{field.name} must be {kind.__name__}. Received: {value!r}")
         rule = field.metadata
@@ -96,6 +103,12 @@ def from_fields(cls, fields):
             f"{cls.__name__} has no option {', '.join(unknown)}; the file is of another version"
         )
     return cls(**{**earlier_values(cls), **fields})
+
+
+def did_you_mean(name, known):
+    """ " (did you mean way?)" where a known name is much like an unknown one, else ""."""
+    close = difflib.get_close_matches(name, known, 1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def earlier_values(cls):

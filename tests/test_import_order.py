@@ -6,7 +6,15 @@ import pathlib
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1] / "oneshot_tf"
-LEFT = {"", "errors", "options", "run_config", "episodes", "files"}  # what all may import
+LEFT = {
+    "",
+    "errors",
+    "options",
+    "run_config",
+    "test_options",
+    "episodes",
+    "files",
+}  # what all may import
 ORDER = [
     "data",
     "sampling",
@@ -18,7 +26,7 @@ ORDER = [
     "figures",
     "serving",
 ]
-ORDER += ["runs", "commands"]
+ORDER += ["runs", "commands", "api"]
 # what a folder may import besides itself; the others may import all to their left
 ONLY = {
     "data": LEFT,
@@ -74,7 +82,9 @@ def test_every_module_is_seen():
 def test_imports(path):
     name = name_of(path)
     own, used = folder_of(name), imports(path)
-    if own in LEFT:
+    if not own:  # the package itself: what it names is imported when it is asked for
+        assert {folder_of(other) for other in used} <= {"api", "errors", "serving"}
+    elif own in LEFT:
         assert {folder_of(other) for other in used} <= LEFT
     elif own in ORDER:
         left = set(ORDER[: ORDER.index(own)]) | LEFT
@@ -106,3 +116,21 @@ def test_tensorflow_is_not_started_by_data_or_options():
         tree = ast.parse(path.read_text(encoding="utf-8"))
         names = {a.name for node in tree.body if isinstance(node, ast.Import) for a in node.names}
         assert not {n for n in names if n.split(".")[0] in ("tensorflow", "tf_keras")}, path
+
+
+def test_nothing_below_the_commands_sees_a_command_line():
+    for path in MODULES:
+        if folder_of(name_of(path)) != "commands":
+            text = path.read_text(encoding="utf-8")
+            assert "parsed" not in text and "absl" not in text, path
+
+
+def test_kinds_of_episodes_are_told_apart_in_one_file():
+    """Elsewhere an object of `runs/kinds.py`, or the model's contract, knows what differs."""
+    for path in MODULES:
+        if folder_of(name_of(path)) == "models" or name_of(path) == "runs.kinds":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Compare):
+                sides = [ast.unparse(side) for side in (node.left, *node.comparators)]
+                assert not any(side.endswith(".episode") for side in sides), (path, node.lineno)

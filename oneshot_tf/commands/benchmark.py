@@ -13,10 +13,9 @@ import time
 
 import tensorflow as tf
 
-from oneshot_tf.commands import configs, flags
+from oneshot_tf.commands import configs
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import dump, write_text
-from oneshot_tf.run_config import DataOptions, TrainOptions
 from oneshot_tf.runs import experiment
 from oneshot_tf.sampling import pipeline
 from oneshot_tf.training import devices, loop, optimizers
@@ -32,9 +31,7 @@ def main(argv):
         "other_precision": (bool, "the bare step in the other precision too, in turns"),
         "json": (str, "also write the numbers to this file"),
     }
-    parsed = flags.parse(
-        argv, own, [TrainOptions, DataOptions], configs.model_options, configs.model_defaults
-    )
+    parsed = configs.parse(argv, own)
     updates = parsed.get("updates", 50)
     if updates < 1:
         raise UserError(f"--updates must be at least 1. Received: {updates}")
@@ -140,7 +137,7 @@ def _part_runner(part, batch_size):
 def _summary(config, learner, rates, memory, first_step):
     real, bare = (statistics.median(rates[name]) for name in ("real", "bare"))
     peak = max(rates["peak"])
-    steps = pictures_per_episode(learner, config.train)
+    steps = learner.pictures_per_episode(config.train)
     flops = learner.flops_per_episode(steps)
     other = {}
     if "other" in rates:
@@ -185,17 +182,6 @@ def one_size(config):
     way, shot = middle(train.way, train.way_from), middle(train.shot, train.shot_from)
     train = dataclasses.replace(train, way=way, way_from=None, shot=shot, shot_from=None)
     return dataclasses.replace(config, train=train)
-
-
-def pictures_per_episode(learner, options):
-    """Pictures, or words of running text, of one training episode."""
-    if learner.episode == "text":
-        return learner.unrolled
-    if learner.episode == "labelled":
-        return 1
-    if learner.episode == "sequence":
-        return options.way * options.shot
-    return options.way * (options.shot + options.queries)
 
 
 def matmul_peak(size=2048, repeats=5):

@@ -13,9 +13,9 @@ from oneshot_tf.commands import flags
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.figures import compare, drawing
-from oneshot_tf.run_config import EvalOptions
-from oneshot_tf.runs import experiment, held_out, testing
+from oneshot_tf.runs import experiment, held_out, plans
 from oneshot_tf.sampling import source
+from oneshot_tf.test_options import TestOptions
 
 OWN = {
     "runs": (str, "run folders of few-shot models trained on one data set, with commas between"),
@@ -36,8 +36,9 @@ def main(argv):
     models = [experiment.load(run)[:2] for run in runs]
     check_alike(models)
     way, shot = parsed.get("way", 5), parsed.get("shot", 5)
-    options = held_out.data_options(models[0][1], parsed)
-    episode = draw_episode(options, runs, parsed, way, shot)
+    test = TestOptions(data_dir=parsed.get("data_dir"), eval_seed=parsed.get("eval_seed", 0))
+    options = held_out.data_options(models[0][1], test)
+    episode = draw_episode(options, runs, test, way, shot)
     panels = [panel_of(learner, config.name, episode) for learner, config in models]
     output = pathlib.Path(parsed.get("output", "compared"))
     drawn = {
@@ -58,10 +59,8 @@ def check_alike(models):
     """
     first = models[0][1]
     for learner, config in models:
-        if learner.episode == "sequence":
-            raise UserError(f"{config.name} reads sequences; --runs compares few-shot models")
-        if learner.oracle:
-            raise UserError(f"{config.name} embeds no support; --runs compares few-shot models")
+        if not learner.compares:
+            raise UserError(f"{config.name} compares no embeddings; --runs takes few-shot models")
         for name in ("dataset", "image_size", "channels", "split", "split_seed"):
             own, expected = getattr(config.data, name), getattr(first.data, name)
             if own != expected:
@@ -71,7 +70,7 @@ def check_alike(models):
                 )
 
 
-def draw_episode(options, runs, parsed, way, shot):
+def draw_episode(options, runs, test, way, shot):
     """An episode of test classes in which every picture that is not support is a query."""
     dataset = experiment.load_pictures(options)
     split = splits.load(dataset, options)
@@ -83,18 +82,15 @@ def draw_episode(options, runs, parsed, way, shot):
         raise UserError(
             f"--shot must be below {queries + shot}, a class's pictures. Received: {shot}"
         )
-    population = source.make(dataset, options, rotations=False, vary=False)
-    test = EvalOptions(eval_queries=queries, eval_seed=parsed.get("eval_seed", 0))
-    sample = testing.few_shot_sampler(population, way, shot, test, batch=1)
+    drawn = source.make(dataset, options, rotations=False, vary=False)
+    sample = plans.few_shot_sampler(drawn, way, shot, queries, test, batch=1)
     return sample(tf.constant(0, tf.int64))
 
 
 def panel_of(learner, name, episode):
     """What `figures/compare.py` draws of one model."""
-    labels = episode.support_labels
-    support, query = learner.embed_episode(episode, False)
-    compared = learner.in_context(support, labels, query)
-    answers = learner.predict_labels(learner.answer(support, labels, query))
+    support, query, logits = learner.compared(episode)
+    answers = learner.predict_labels(logits)
     right = np.mean(answers.numpy() == episode.query_labels.numpy())
-    known = {"support_labels": labels[0], "query_labels": episode.query_labels[0]}
-    return compare.look(name, compared[0][0], compared[1][0], known, right)
+    known = {"support_labels": episode.support_labels[0], "query_labels": episode.query_labels[0]}
+    return compare.look(name, support[0], query[0], known, right)

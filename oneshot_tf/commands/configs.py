@@ -20,6 +20,12 @@ def model_defaults(name):
     return models.find(name).defaults
 
 
+def parse(argv, own=()):
+    """The flags of a run, and a command's own: see `flags.parse`."""
+    groups = [TrainOptions, DataOptions]
+    return flags.parse(argv, dict(own), groups, model_options, model_defaults, data.every)
+
+
 def make_config(parsed, name=None):
     """The `RunConfig` that a command line says.
 
@@ -31,7 +37,8 @@ def make_config(parsed, name=None):
     options = parsed.options(model.Options)
     defaults = model.defaults_for(options)
     named = parsed.options(DataOptions, defaults).dataset
-    chosen = parsed.options(DataOptions, {**defaults, **data.DATASET_DEFAULTS.get(named, {})})
+    source = data.find(named)
+    chosen = parsed.options(source.Options, {**defaults, "dataset": named, **source.defaults})
     train = parsed.options(TrainOptions, defaults)
     check_training(train, model, parsed.get("model"))
     return RunConfig(
@@ -62,6 +69,4 @@ def paper_config(config):
         return None
     chosen = fitting[-1] if fitting else first[0]
     words = ["export", f"--flagfile={chosen}"]
-    return make_config(
-        flags.parse(words, {}, [TrainOptions, DataOptions], model_options), chosen.stem
-    )
+    return make_config(parse(words), chosen.stem)

@@ -1,28 +1,30 @@
 """Tests a trained model: behind `eval.py`."""
 
 from oneshot_tf.commands import flags
-from oneshot_tf.run_config import EvalOptions
+from oneshot_tf.errors import UserError
+from oneshot_tf.test_options import TestOptions
+
+OWN = {
+    "workdir": (str, "the run's folder"),
+    "results": (str, "also write the record to this folder"),
+    "figures": (str, "draw the first episode, as PNG files in this folder"),
+}
 
 
 def main(argv):
-    """Tests the model of a workdir, prints a table, writes a record."""
-    own = {
-        "workdir": (str, "the run's folder"),
-        "dataset": (str, "test on this data set instead (default: the one trained on)"),
-        "data_dir": (str, "where the data is"),
-        "read": (str, "where pictures are kept, memory or files (default: as in training)"),
-        "skip_damaged": (bool, "leave out damaged pictures (default: as in training)"),
-        "split": (str, "which split's test classes (default: the run's; all of another data set)"),
-        "way": (range, "few_shot: classes per episode; 5,20 or 2:5 tests one after the other"),
-        "shot": (range, "few_shot: support pictures per class; 1,5 or 1:5 likewise"),
-        "test_rotations": (bool, "rotated classes are classes as well"),
-        "augment_test": (bool, "turn and shift the test pictures as in training"),
-        "mirrored_copies": (str, "lfw: none, horizontal or vertical (default: as in training)"),
-        "results": (str, "also write the record to this folder"),
-        "figures": (str, "draw the first episode, as PNG files in this folder"),
-    }
-    parsed = flags.parse(argv, own, [EvalOptions])
-    from oneshot_tf.runs import testing
+    """Tests the model of a workdir, prints a table, writes a record. Returns the exit code."""
+    parsed = flags.parse(argv, OWN, [TestOptions])
+    test = parsed.options(TestOptions)
+    if parsed.get("workdir") is None:
+        raise UserError("--workdir is missing: the folder of a trained run")
+    from oneshot_tf.runs import testing  # late: `--help` need not wait for it
 
-    testing.evaluate(parsed, parsed.options(EvalOptions))
+    workdir, results = parsed.get("workdir"), parsed.get("results")
+    folders = [f"{workdir}/evaluation", *([results] if results else [])]
+    tested = testing.evaluate(workdir, test, folders, parsed.get("figures"))
+    print(testing.table(tested.record))
+    for path in tested.places:
+        print(f"record: {path}")
+    for path in tested.figures:
+        print(f"figure: {path}")
     return 0

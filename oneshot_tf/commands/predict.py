@@ -11,9 +11,9 @@ import pathlib
 import numpy as np
 
 from oneshot_tf.commands import flags
-from oneshot_tf.data import folder, pictures
+from oneshot_tf.data import folder
 from oneshot_tf.errors import UserError
-from oneshot_tf.run_config import DataOptions
+from oneshot_tf.serving import model
 
 OWN = {
     "export": (str, "an export: .../export/1, or .../export for the newest"),
@@ -21,7 +21,6 @@ OWN = {
     "query": (str, "pictures to classify: files or globs with commas between, or a folder"),
     "json": (bool, "print JSON, with the probabilities of all classes"),
 }
-_AT_ONCE = 64  # queries of one request: bounds the memory
 
 
 def main(argv):
@@ -30,42 +29,20 @@ def main(argv):
     for name in ("export", "support", "query"):
         if parsed.get(name) is None:
             raise UserError(f"--{name} is missing: {OWN[name][1]}")
-    path = find_export(parsed.get("export"))
-    options, most = export_options(path)
-    classes = support_files(parsed.get("support"), most)
+    path = model.find_export(parsed.get("export"))
+    classes = support_files(parsed.get("support"), check_export(path))
     queries = query_files(parsed.get("query"))
-    support, labels = read_support(classes, options)
-    query = np.stack([read(file, options) for file in queries])
-    answers = rows(queries, list(classes), classify(path, support, labels, query))
+    support, labels = in_turns(classes)
+    answers = rows(queries, model.of_export(path).classify(support, labels, queries))
     print(
         json.dumps(answers, indent=2, ensure_ascii=False) if parsed.get("json") else table(answers)
     )
     return 0
 
 
-def find_export(path):
-    """The folder with `saved_model.pb`: `path`, or the largest number in it or in its `export/`."""
-    path = pathlib.Path(path)
-    for folder_ in (path, path / "export"):
-        if (folder_ / "saved_model.pb").is_file():
-            return folder_
-        numbers = [p for p in folder_.glob("*/saved_model.pb") if p.parent.name.isdecimal()]
-        if numbers:
-            return max((p.parent for p in numbers), key=lambda p: int(p.name))
-    raise UserError(
-        f"--export must be the folder of an exported model, with saved_model.pb. Received: {path}; "
-        "make one with python -m oneshot_tf.export"
-    )
-
-
-def export_options(path):
-    """(`DataOptions` that pictures are prepared by, largest number of classes or None)."""
-    try:
-        fields = json.loads((path / "export.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path}/export.json cannot be read ({error}); copy the whole folder of the export"
-        ) from None
+def check_export(path):
+    """Refuses an export that classifies no pictures; the most classes that it tells apart, or None."""
+    fields = model.read_fields(path)
     if {"classify_text", "choose_word"} & set(fields["signatures"]):
         raise UserError(
             f"{path} reads sentences, and --query are pictures; its model_card.md says how"
@@ -74,9 +51,7 @@ def export_options(path):
         raise UserError(
             f"{path} answers sequences only (string labels); use a model with --label_encoding=one_hot"
         )
-    size, channels, ink = fields["image_size"], fields["channels"], fields["ink"]
-    options = DataOptions(dataset="folder", image_size=size, channels=channels, ink=ink)
-    return options, fields["way"]
+    return fields["way"]
 
 
 def support_files(path, most):
@@ -120,67 +95,36 @@ def query_files(text):
     return files
 
 
-def read(path, options):
-    """One picture as the model takes it: float32 [H, W, C] in [0, 1]."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); check its rights") from None
-    return pictures.prepare(content, str(path), options).astype(np.float32) / 255.0
-
-
-def read_support(classes, options):
+def in_turns(classes):
     """The examples, classes in turn, since a sequence learner was trained on mixed classes.
 
+    Args:
+      classes: {class name: [file]}.
+
     Returns:
-      (float32 [S, H, W, C], int64 [S]).
+      (files, the class name of each).
     """
-    pairs = sorted(
-        (
-            (turn, label)
-            for label, files in enumerate(classes.values())
-            for turn in range(len(files))
-        )
-    )
-    files = list(classes.values())
-    support = np.stack([read(files[label][turn], options) for turn, label in pairs])
-    return support, np.array([label for _, label in pairs], np.int64)
+    longest = max(map(len, classes.values()))
+    turns = [
+        (files[turn], name)
+        for turn in range(longest)
+        for name, files in classes.items()
+        if turn < len(files)
+    ]
+    return [file for file, _ in turns], [name for _, name in turns]
 
 
-def classify(path, support, labels, query):
-    """float32 [Q, way]: probabilities of the queries, by the export alone.
+def rows(files, answers):
+    """[{"file", "class", "probability", "runner_up", "probabilities"}], one a picture.
 
     Args:
-      path: the export.
-      support: float32 [S, H, W, C].
-      labels: int64 [S].
-      query: float32 [Q, H, W, C].
+      files: the queries.
+      answers: `model.Answers`.
     """
-    import tensorflow as tf
-
-    try:
-        model = tf.saved_model.load(str(path))
-    except (tf.errors.OpError, OSError, ValueError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"--export={path} cannot be loaded ({reason}); export again") from None
-    answer = model.signatures["classify"]
-    found = []
-    for start in range(0, len(query), _AT_ONCE):
-        got = answer(
-            support_images=tf.constant(support[None]),
-            support_labels=tf.constant(labels[None]),
-            query_images=tf.constant(query[None, start : start + _AT_ONCE]),
-        )
-        found.append(got["probabilities"].numpy()[0])
-    return np.concatenate(found)
-
-
-def rows(files, names, probabilities):
-    """[{"file", "class", "probability", "runner_up", "probabilities"}], one a picture."""
-    answers = []
-    for file, given in zip(files, probabilities, strict=True):
+    found, names = [], answers.classes
+    for file, given in zip(files, answers.probabilities, strict=True):
         best, second = np.argsort(-given, kind="stable")[:2]
-        answers.append(
+        found.append(
             {
                 "file": str(file),
                 "class": names[best],
@@ -189,7 +133,7 @@ def rows(files, names, probabilities):
                 "probabilities": {n: float(p) for n, p in zip(names, given, strict=True)},
             }
         )
-    return answers
+    return found
 
 
 def table(answers):

@@ -1,6 +1,6 @@
 """Tables and figures from `results/`: `python -m oneshot_tf.report`.
 
-python -m oneshot_tf.report                            tables, figures, the README's table
+python -m oneshot_tf.report                            tables, figures, the table in docs/results.md
 python -m oneshot_tf.report --add_curve=runs/DIR,...   keeps a run's training curve first
 python -m oneshot_tf.report --runs=runs/DIR,...        draws the curves of these runs instead
 """
@@ -19,12 +19,12 @@ OWN = {
     "runs": (str, "draw the training curves of these run folders, not those of results/curves"),
     "add_curve": (str, "keep the training curve of these run folders in results/curves"),
     "output": (str, "the folder of the figures (default: figures/ in that of the records)"),
-    "readme": (str, "the file whose table is rewritten (default: README.md; nothing: none)"),
+    "page": (str, "the page whose tables are rewritten (default: docs/results.md, if it is there)"),
 }
 
 
 def main(argv):
-    """Prints the tables and writes tables, figures and the README's part."""
+    """Prints the tables and writes tables, figures and the page's part."""
     parsed = flags.parse(argv, OWN, [])
     results = pathlib.Path(parsed.get("results", "results"))
     output = pathlib.Path(parsed.get("output") or results / "figures")
@@ -37,9 +37,9 @@ def main(argv):
     text = tables.text(kept)
     print(text)
     write_text(results / "tables.md", text)
-    readme = pathlib.Path(parsed.get("readme", "README.md"))
-    if parsed.get("readme") or readme.is_file():
-        tables.replace(readme, text)
+    page = pathlib.Path(parsed.get("page", "docs/results.md"))
+    if parsed.get("page") or page.is_file():
+        tables.replace(page, text)
     runs = [curve_of(folder) for folder in flags.listed(parsed.get("runs"))]
     draw(by_config(runs or kept_curves(results / "curves")), kept, output)
     return 0
@@ -85,10 +85,10 @@ def by_config(curves):
     return grouped
 
 
-def draw(curves, kept, folder):
+def draw(grouped, kept, folder):
     """Writes the figures of curves and records, and says what is missing."""
-    drawn, missing = curves.draw(curves)
-    for name, figure in (drawn | batches.draw(curves) | sizes.draw(kept)).items():
+    drawn, missing = curves.draw(grouped)
+    for name, figure in (drawn | batches.draw(grouped) | sizes.draw(kept)).items():
         path = folder / f"{name}.png"
         folder.mkdir(parents=True, exist_ok=True)
         drawing.save(figure, path)

@@ -1,28 +1,24 @@
 """Trains a model: behind `train.py`."""
 
-from oneshot_tf.commands import configs, flags
-from oneshot_tf.run_config import DataOptions, TrainOptions
+from oneshot_tf.commands import configs
 from oneshot_tf.training import cluster
 
 
 def main(argv):
     """Trains; makes the workdir or goes on in it. Returns the exit code."""
     own = {"workdir": (str, "the run's folder (default: runs/<model>-<dataset>)")}
-    parsed = flags.parse(
-        argv, own, [TrainOptions, DataOptions], configs.model_options, configs.model_defaults
-    )
+    parsed = configs.parse(argv, own)
     from oneshot_tf.figures import drawing
     from oneshot_tf.runs import experiment  # late: `--help` need not wait for it
     from oneshot_tf.training.signals import Interrupted
 
     config = configs.make_config(parsed, configs.config_name(argv))
-    workdir = parsed.get("workdir") or f"runs/{config.model}-{config.data.dataset}"
     try:
-        experiment.train(config, workdir, drawing.draw)
+        trained = experiment.train(config, parsed.get("workdir"), drawing.draw)
     except Interrupted as interrupted:
         return interrupted.code
     if config.train.strategy == "multi_worker" and not cluster.read().chief:
         print("Done; the first worker has the run")
     else:
-        print(f"Done: {workdir}. Next: python eval.py --workdir={workdir}")
+        print(f"Done: {trained.workdir}. Next: python eval.py --workdir={trained.workdir}")
     return 0

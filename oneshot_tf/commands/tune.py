@@ -9,11 +9,10 @@ import pathlib
 
 import keras_tuner
 
-from oneshot_tf.commands import configs, flags
+from oneshot_tf.commands import configs
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import dump, write_text
 from oneshot_tf.options import field_type
-from oneshot_tf.run_config import DataOptions, TrainOptions
 from oneshot_tf.runs import experiment
 from oneshot_tf.training.logging import read_metrics
 
@@ -140,9 +139,7 @@ def main(argv):
         "oracle": (str, f"{', '.join(ORACLES)} (default: bayesian)"),
         "search": (str, "names of options to search, with commas (default: all that can be)"),
     }
-    parsed = flags.parse(
-        argv, own, [TrainOptions, DataOptions], configs.model_options, configs.model_defaults
-    )
+    parsed = configs.parse(argv, own)
     config = configs.make_config(parsed, configs.config_name(argv))
     only = parsed.get("search").split(",") if parsed.get("search") else None
     searched = spaces(config, only)

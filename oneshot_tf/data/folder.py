@@ -7,6 +7,7 @@ import numpy as np
 
 from oneshot_tf.data import cache, damage, image_files, pictures, prepared
 from oneshot_tf.data.dataset import from_classes
+from oneshot_tf.data.sources import DataSource
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import read_bytes
 
@@ -113,3 +114,11 @@ def _sha256(classes):
             content = hashlib.sha256(read_bytes(path)).hexdigest()
             digest.update(f"{name}/{path.name}\0{content}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
+
+
+SOURCE = DataSource(
+    load,
+    licence="pictures of the user who trained the model",
+    defaults={"test_rotations": False},
+    picture_files=True,
+)

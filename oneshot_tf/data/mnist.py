@@ -14,6 +14,7 @@ from PIL import Image
 
 from oneshot_tf.data import cache, download, pictures
 from oneshot_tf.data.dataset import from_classes
+from oneshot_tf.data.sources import DataSource
 from oneshot_tf.errors import UserError
 
 MD5 = {
@@ -128,3 +129,8 @@ def read_idx(path, rank):
             "it again"
         )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+_LICENCE = "MNIST (LeCun, Cortes and Burges): CC BY-SA 3.0"
+SOURCE = DataSource(load, licence=_LICENCE)
+MINI_SOURCE = DataSource(load_mini, licence=_LICENCE)

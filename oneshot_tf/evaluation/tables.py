@@ -204,12 +204,10 @@ def replace(path, content):
     try:
         before = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UserError(f"--readme={path} cannot be read ({error.strerror})") from None
+        raise UserError(f"--page={path} cannot be read ({error.strerror})") from None
     in_order = before.find(BEGIN) < before.find(END)
     if before.count(BEGIN) != 1 or before.count(END) != 1 or not in_order:
-        raise UserError(
-            f"--readme={path} must have the lines {BEGIN} and {END}, once each, in order"
-        )
+        raise UserError(f"--page={path} must have the lines {BEGIN} and {END}, once each, in order")
     head, rest = before.split(BEGIN)
     after = f"{head}{BEGIN}\n{content}{END}{rest.split(END)[1]}"
     if after != before:

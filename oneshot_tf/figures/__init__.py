@@ -1,1 +1,1 @@
-"""Pictures of episodes, memories, curves and records: one file a kind of picture."""
+"""Pictures of episodes, memories, curves and records, one module for each kind."""

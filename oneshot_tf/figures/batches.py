@@ -1,6 +1,7 @@
-"""Accuracy by training batch of few-shot learners, and the thinned numbers behind the figure.
+"""Accuracy of few-shot learners over training batches, and the thinned numbers behind the figure.
 
-One figure a data set: validation accuracy of every config, and its training accuracy dotted.
+There is one figure for each data set: validation accuracy of every config, and its training
+accuracy as a dotted line.
 """
 
 from matplotlib.figure import Figure
@@ -10,7 +11,7 @@ from oneshot_tf.figures.curves import POINTS, plot_seeds, thin_lines
 from oneshot_tf.figures.palette import CLASSES, RIGHT, WRONG
 from oneshot_tf.options import span_words
 
-COLOURS = (*(c for c in CLASSES if c != "#F0E442"), RIGHT, WRONG)  # yellow is no line on white
+COLOURS = (*(c for c in CLASSES if c != "#F0E442"), RIGHT, WRONG)  # yellow cannot be seen on white
 MARKS = ("o", "s", "^", "D", "v")  # change when the colours recur
 
 

@@ -1,4 +1,4 @@
-"""How several models embed one and the same episode, side by side: [MM] figures 3 and 4.
+"""How several models embed the same episode, side by side: [MM] figures 3 and 4.
 
 [MM] is Cai et al. (2018), *Memory Matching Networks*. A panel is what `look` gives of one model; Q
 queries, S support pictures.

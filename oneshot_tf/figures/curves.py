@@ -16,7 +16,7 @@ EXPERIMENTS = {
 
 
 def thin(metrics, points=POINTS):
-    """A training curve of few points, each the mean of as many lines.
+    """A thinned training curve; each point is the mean of equally many lines.
 
     Args:
       metrics: the lines of a `metrics.jsonl`.
@@ -35,7 +35,7 @@ def thin(metrics, points=POINTS):
 
 
 def thin_lines(lines, names, points=POINTS):
-    """Few points of many lines: the last episode of each part, and the means of what is named.
+    """Few points from many lines: the last episode of each part, and means of the named values.
 
     Args:
       lines: [{"episode", ...}].
@@ -135,7 +135,7 @@ def _draw_losses(losses):
 
 
 def _accuracy(presentation):
-    """What to take of a point; NaN where a class was not shown so often."""
+    """The value of a point to draw; NaN where no class was shown this often."""
 
     def take(point):
         found = point["by_presentation"]
@@ -169,7 +169,7 @@ def plot_seeds(axes, places, values, color, **look):
       The last value of the mean.
     """
     places = [np.asarray(p, float) for p in places]
-    at = min(places, key=lambda p: p[-1])  # as far as all seeds have come
+    at = min(places, key=lambda p: p[-1])  # up to where all seeds have values
     rows = [np.interp(at, p, np.asarray(v, float)) for p, v in zip(places, values, strict=True)]
     mean = np.mean(rows, axis=0)
     axes.plot(at, mean, color=color, **look)

@@ -1,4 +1,4 @@
-"""All pictures of one episode, as pixels and as files; each kind of picture has a module of its own."""
+"""All pictures of one episode, as pixels and as files; each kind has its own module."""
 
 import pathlib
 
@@ -38,7 +38,7 @@ def draw(learner, episode):
 
 
 def present(arrays):
-    """The arrays of the steps that are no padding."""
+    """The arrays without the steps that are padding."""
     there = np.asarray(arrays["labels"]) >= 0
     return {name: np.asarray(array)[there] for name, array in arrays.items()}
 

@@ -1,4 +1,4 @@
-"""One episode of a sequence learner, step by step: what was shown and what was answered.
+"""One episode of a sequence learner, step by step: each picture and the answer to it.
 
 The arrays are those of `Learner.figures`: T steps, K classes.
 """
@@ -52,7 +52,7 @@ def make(arrays):
 
 
 def _draw_step(axes, arrays, t, left, top, colours):
-    """One picture with its words, its upper left corner at (left, top)."""
+    """One picture with its captions; its upper left corner is at (left, top)."""
     shown = for_eyes(arrays["pictures"][t])
     label, answer = int(arrays["labels"][t]), int(arrays["predictions"][t])
     right = label == answer

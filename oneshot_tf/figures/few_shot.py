@@ -1,7 +1,7 @@
-"""An episode of support and queries: what was mistaken for what, and what resembles what.
+"""An episode of support and queries: the mistakes, and which pictures resemble each other.
 
 The arrays are those of `Learner.figures` for few-shot episodes: S support pictures, Q queries.
-Lengths of the sheet are inches.
+Lengths are in inches.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ from oneshot_tf.figures.palette import (
 SHOWN = 30  # queries on a sheet
 SHOWN_SHOTS = 10  # support pictures of a class on a sheet
 COLUMNS, CELL_WIDTH, CELL_HEIGHT = 6, 1.86, 1.5  # of queries
-ROWS = 25  # classes one below the other before another column begins
+ROWS = 25  # classes in a column
 TOP, SIDE, GAP = 1.25, 0.2, 0.03
 
 
@@ -62,7 +62,7 @@ def worst_first(arrays):
 
 
 def nearest(arrays, query, label):
-    """The support picture of a class that a query is most like, as far as the model tells.
+    """The support picture of a class that a query resembles most, if the model reports it.
 
     Args:
       arrays: of `present`.
@@ -117,7 +117,7 @@ def make_sheet(arrays):
 
 
 def caption(arrays, shown):
-    """(what happened, which of it is shown), in words.
+    """(a summary of the episode, which queries the sheet shows), as text.
 
     Args:
       arrays: of `present`.
@@ -152,7 +152,7 @@ def _draw_caption(axes, arrays, order, shots, left):
 
 
 def _draw_class(axes, arrays, label, corner, size, colours):
-    """A class's support pictures in a row; right of them, how its queries fared."""
+    """A class's support pictures in a row, with its queries' score to their right."""
     left, top = corner
     _badge(axes, label, left + 0.15, top + size / 2, colours)
     for i, row in enumerate(np.flatnonzero(arrays["support_labels"] == label)[:SHOWN_SHOTS]):
@@ -169,7 +169,7 @@ def _draw_class(axes, arrays, label, corner, size, colours):
 
 
 def _draw_query(axes, arrays, query, corner, colours):
-    """A query, the answer under it, and beside it what it was taken for and what it is."""
+    """A query with the answer below it; beside it, the class answered and the true class."""
     left, top = corner
     truth, answer = int(arrays["query_labels"][query]), int(arrays["predictions"][query])
     right = truth == answer
@@ -186,7 +186,7 @@ def _draw_query(axes, arrays, query, corner, colours):
 
 
 def _draw_beside(axes, arrays, query, label, corner, edge, colours):
-    """The support picture of a class that a query is most like, and the class."""
+    """The support picture of a class that a query resembles most, with the class."""
     left, top = corner
     row = nearest(arrays, query, label)
     if row is not None:

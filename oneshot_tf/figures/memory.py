@@ -30,7 +30,7 @@ def first_writes(write):
 
 
 def owners(write, labels, classes):
-    """Whose rows they are: what share of a row was written while each class was shown.
+    """Which classes own a row: the share of it that was written while each class was shown.
 
     A write of weight w replaces the share w of a row.
 
@@ -40,7 +40,7 @@ def owners(write, labels, classes):
       classes: the K labels.
 
     Returns:
-      [T, N, K], *before* each step; what is missing to 1 has not been written.
+      [T, N, K], *before* each step; the rest up to 1 has not been written.
     """
     owner = np.zeros([len(write), write.shape[1], len(classes)])
     for t in range(1, len(write)):
@@ -51,7 +51,7 @@ def owners(write, labels, classes):
 
 
 def reads_by_class(read, write, labels, classes):
-    """How often a row written while a class was shown is read, beside the mean written row.
+    """How much the rows written for each class are read, relative to the mean written row.
 
     Args:
       read: [T, H, N].
@@ -72,7 +72,7 @@ def reads_by_class(read, write, labels, classes):
 
 
 def telling_head(times, labels, classes):
-    """The head whose reading says most about the true class.
+    """The head whose reading reveals most about the true class.
 
     Args:
       times: [T, H, K] of `reads_by_class`.
@@ -80,7 +80,7 @@ def telling_head(times, labels, classes):
       classes: the K labels.
 
     Returns:
-      Its number; the sign of its preference does not count, a learner can read by elimination.
+      Its number. The sign of its preference does not count, since a learner can read by exclusion.
     """
     true = times[np.arange(len(labels)), :, np.searchsorted(classes, labels)]
     preference = np.abs(np.log2(np.clip(true, 0.25, 4.0)))
@@ -126,7 +126,7 @@ def make(arrays, colours, right, wrong):
 
 
 def _panels(heights):
-    """Axes one below the other, of these heights in inches, and their figure."""
+    """A figure with axes below each other, of these heights in inches."""
     gap, below, above = 0.52, 0.5, 0.45
     total = sum(heights) + gap * (len(heights) - 1) + below + above
     figure = Figure(figsize=(11, total), dpi=100, facecolor="white")
@@ -166,7 +166,7 @@ def _draw_classes(axes, arrays, colours, right, wrong):
 
 
 def _draw_reads(figure, axes, times, labels, classes):
-    """Reading by class: a column a step, a line a class, the true class framed."""
+    """Reading by class: one column a step, one row a class, the true class framed."""
     with np.errstate(divide="ignore"):
         shown = np.clip(np.log2(times), -2.0, 2.0)
     palette = matplotlib.colormaps["PuOr_r"].with_extremes(bad="#d9d9d9")
@@ -188,7 +188,7 @@ def _draw_reads(figure, axes, times, labels, classes):
 
 
 def _preference(times, labels, classes):
-    """How the true class's rows fare in `reads_by_class`, in words for a title."""
+    """How much the true class's rows are read, by `reads_by_class`, as text for a title."""
     own = times[np.arange(len(labels)), np.searchsorted(classes, labels)]
     if not np.isfinite(own).any():
         return ""

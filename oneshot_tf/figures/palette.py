@@ -1,9 +1,9 @@
-"""What all figures share: colours, and how a picture is shown to a person."""
+"""What all figures share: colours, and how pictures are displayed."""
 
 import matplotlib
 import numpy as np
 
-# Okabe and Ito's palette, told apart with any kind of colour vision
+# Okabe and Ito's palette, distinguishable with any kind of colour vision
 RIGHT, WRONG, INK = "#009E73", "#D55E00", "#222222"
 CLASSES = ("#0072B2", "#E69F00", "#CC79A7", "#56B4E9", "#8C6D1F", "#F0E442", "#666666")
 FADED = "#bbbbbb"
@@ -16,13 +16,13 @@ def class_colours(labels):
 
 
 def text_on(colour):
-    """Black or white: what can be read on a colour."""
+    """Black or white, whichever is legible on a colour."""
     red, green, blue = matplotlib.colors.to_rgb(colour)
     return "white" if 0.3 * red + 0.59 * green + 0.11 * blue < 0.55 else "black"
 
 
 def for_eyes(pictures):
-    """Pictures as a person expects them: gray ones have black ink on white.
+    """Pictures for display: gray ones get black ink on white.
 
     Args:
       pictures: float [..., H, W, C] in [0, 1]; ink is 1 where C is 1.

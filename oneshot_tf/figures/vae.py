@@ -1,4 +1,4 @@
-"""What a model with content and style makes of pictures: reconstructions, swaps, traversals.
+"""Pictures that a model of content and style generates: reconstructions, swaps, traversals.
 
 After figure 2 of Tseran and Harada (2018). Pictures are [.., H, W, C] in [0, 1], as
 `GaussianMemory.figures` gives them.
@@ -20,7 +20,7 @@ def make(arrays):
       arrays: "reconstruction" [3, n, H, W, C]: pictures, what is made of them, and what is made of
         their style with the content of another picture of their class; "swap" [k + 1, k + 1, H, W, C]:
         styles in the first row, contents in the first column, and what is made of each pair;
-        "traversal" [d, steps, H, W, C]: one number of the content moved, the others left.
+        "traversal" [d, steps, H, W, C]: one dimension of the content varied, the others fixed.
     """
     makers = {"reconstruction": _reconstruction, "swap": _swap, "traversal": _traversal}
     return {name: makers[name](np.asarray(arrays[name])) for name in NAMES if name in arrays}

@@ -9,6 +9,8 @@ import dataclasses
 import tensorflow as tf
 
 from oneshot_tf.episodes import FewShotEpisode
+from oneshot_tf.errors import UserError
+from oneshot_tf.models.base import Outcome
 from oneshot_tf.models.few_shot_learner import (
     EmbeddingOptions,
     FewShotLearner,
@@ -39,9 +41,25 @@ class Classifier(FewShotLearner):
 
     Options = ClassifierOptions
     episode = "labelled"
+    alone = True
     reads = ("pictures", "sentences")
     finetune_matches = ("own", "softmax")
     defaults = {**FewShotLearner.defaults, "batch_size": 128}
+
+    @classmethod
+    def options_for(cls, options, train_classes):
+        if options.train_classes not in (None, train_classes):
+            raise UserError(
+                f"--train_classes must be {train_classes}, the training classes that there are; "
+                f"leave it out. Received: {options.train_classes}"
+            )
+        return dataclasses.replace(options, train_classes=train_classes)
+
+    def pictures_per_episode(self, train):
+        return 1
+
+    def examples(self, train):
+        return "single pictures, a softmax over all training classes"
 
     def build_weights(self):
         if self.options.train_classes is None:
@@ -59,13 +77,13 @@ class Classifier(FewShotLearner):
         directions = tf.math.l2_normalize(self.class_weights, axis=0, epsilon=1e-12)
         return self.options.head_scale * tf.matmul(features, directions)
 
-    def train_loss(self, episode):
+    def train_loss(self, episode, state=()):
         """Cross-entropy over all training classes, for `LabelledPictures`."""
         logits = self.class_logits(self.embedding(episode.images, training=True))
         loss = tf.nn.sparse_softmax_cross_entropy_with_logits(episode.labels, logits)
         right = tf.cast(self.predict_labels(logits) == episode.labels, tf.float32)
         shown = tf.cast(tf.size(episode.labels), tf.float32)
-        return tf.reduce_mean(loss), {"right": tf.reduce_sum(right)[None], "shown": shown[None]}
+        return Outcome(tf.reduce_mean(loss), tf.reduce_sum(right)[None], shown[None])
 
     def finetuned(self, episode, steps, rate, match="own"):
         """As in `FewShotLearner`, but a new softmax is trained on the support with the features.

@@ -11,6 +11,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from oneshot_tf.models.base import Outcome
 from oneshot_tf.models.few_shot_learner import EmbeddingOptions, FewShotLearner
 from oneshot_tf.ops import losses, matching
 from oneshot_tf.ops import slots as slot_rules
@@ -49,6 +50,7 @@ class ExplicitMemory(FewShotLearner):
     """
 
     Options = ExplicitMemoryOptions
+    alone = True
     defaults = {**FewShotLearner.defaults, "way": 20, "batch_size": 4}
 
     row_width = 0  # E
@@ -98,19 +100,19 @@ class ExplicitMemory(FewShotLearner):
         start = self.empty(tf.shape(labels)[0], tf.shape(labels)[1])
         return self._live(start, tf.stop_gradient(rows)[:, None], labels[:, None])[0]
 
-    def train_loss(self, episode):
+    def train_loss(self, episode, state=()):
         support, query = self.embed_episode(episode, True)
         return self.memory_loss(self.represent(tf.concat([support, query], axis=1)), episode)
 
     def memory_loss(self, rows, episode):
-        """Loss and metrics of asking and writing all pictures of a batch of episodes.
+        """The `Outcome` of asking and writing all pictures of a batch of episodes.
 
         Args:
           rows: [B, S + Q, E], support first.
           episode: `FewShotEpisode`; only labels count.
 
         Returns:
-          As of `train_loss`; only answers to queries are counted.
+          `Outcome`; only answers to queries are counted.
         """
         labels = tf.concat([episode.support_labels, episode.query_labels], axis=1)
         order = in_rounds(labels)
@@ -137,7 +139,7 @@ class ExplicitMemory(FewShotLearner):
         shown = tf.cast(tf.reshape(labels, [-1]) >= 0, tf.float32)
         answers = tf.reshape(answers, tf.shape(labels))
         loss = losses.masked_mean(loss, shown)
-        return loss, losses.right_and_shown(answers, tf.where(asked, labels, -1))
+        return Outcome(loss, *losses.right_and_shown(answers, tf.where(asked, labels, -1)))
 
     def _live(self, memory, rows, labels):
         """Asks and writes, step by step.

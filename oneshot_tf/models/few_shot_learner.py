@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from oneshot_tf.models import encoders
-from oneshot_tf.models.base import Learner
+from oneshot_tf.models.base import Learner, Outcome
 from oneshot_tf.models.encoders import EmbeddingOptions
 from oneshot_tf.models.finetuning import FineTuning
 from oneshot_tf.ops import losses, matching
@@ -29,7 +29,9 @@ class FewShotLearner(FineTuning, Learner):
     """An embedding of pictures; a query's class is found by comparing embeddings."""
 
     Options = EmbeddingOptions
-    episode = "few_shot"
+    test_options = ("bn",)
+    compares = True
+    alone = False  # whether running statistics and one network make it a model that `embeds_alone`
     # One model for all four usual settings. More ways than in the test: with as many pictures seen,
     # 60 ways and 5 shots gave 98.9/99.7/95.5/98.7 % on validation classes of Omniglot, 5 to 20 ways
     # and 1 to 5 shots 98.5/99.6/94.3/98.4
@@ -79,7 +81,8 @@ class FewShotLearner(FineTuning, Learner):
         return getattr(self.options, "aggregate", "sum")
 
     def similarities(self, support, labels, query, training=False):
-        """Logits of each query's attention on each support picture.
+        """Logits of each query's attention on each support picture: the answer's, unless a model
+        answers in another way and has these for figures only.
 
         Args:
           support: [B, S, D], embeddings.
@@ -161,22 +164,24 @@ class FewShotLearner(FineTuning, Learner):
         queries = tf.fill(tf.shape(episode.query)[:2], self.options.bn == "batch")
         return tf.concat([episode.support_labels >= 0, queries], axis=1)
 
-    def train_loss(self, episode):
+    def train_loss(self, episode, state=()):
         support, query = self.embed_episode(episode, True)
         logits = self.answer(support, episode.support_labels, query, training=True)
         loss = self.episode_loss(support, query, logits, episode)
-        return loss, losses.right_and_shown(self.predict_labels(logits), episode.query_labels)
+        return self.outcome(loss, logits, episode)
+
+    def outcome(self, loss, logits, episode):
+        """The `Outcome` of logits [B, Q, K] for queries."""
+        return Outcome(
+            loss, *losses.right_and_shown(self.predict_labels(logits), episode.query_labels)
+        )
 
     def episode_loss(self, support, query, logits, episode):
         """Minus the mean log-probability of the right classes, [MN] Eq. 2."""
         del support, query
         return losses.cross_entropy(logits, episode.query_labels)
 
-    def predict_labels(self, logits):
-        return tf.argmax(logits, axis=-1, output_type=tf.int32)
-
     def features(self, images):
-        """[N, D]: what `answer` is made from, of pictures [N, H, W, C] by themselves."""
         return self.embedding(images)
 
     def embed(self, images):
@@ -184,14 +189,24 @@ class FewShotLearner(FineTuning, Learner):
 
     @property
     def embeds_alone(self):
-        """Whether `features` of each picture by itself are all that `answer` needs."""
-        running = getattr(self.options, "bn", "running") == "running"
+        """Where a model is `alone`, embeds by running statistics, and by one network."""
+        running = self.test_conditions()["bn"] == "running"
         # a sentence is of many words, each with another blank: too many to embed them all
-        return not self.vocabulary and running and self.support_embedding is self.embedding
+        one_network = self.support_embedding is self.embedding
+        return self.alone and not self.vocabulary and running and one_network
 
     def answer_embedded(self, episode):
-        """The answer to a `FewShotEpisode` of `features`, [B, S, D] and [B, Q, D]."""
         return self.answer(episode.support, episode.support_labels, episode.query)
+
+    def test_conditions(self):
+        conditions = {"bn": self.options.bn}
+        return {**conditions, "oracle": True} if self.options.oracle else conditions
+
+    def compared(self, episode):
+        support, query = self.embed_episode(episode, False)
+        labels = episode.support_labels
+        shown = self.in_context(support, labels, query)
+        return *shown, self.answer(support, labels, query)
 
     def figures(self, episode):
         """The first episode of a batch, for `figures/drawing.py`.

@@ -131,20 +131,20 @@ class GaussianMemory(ExplicitMemory):
         options = self.options
         return gaussian.loss(scores[:, 0], scores[:, 1], there, options.margin, options.margin_form)
 
-    def train_loss(self, episode):
+    def train_loss(self, episode, state=()):
         """c1 triplet + c2 latent + c3 (generative of z_c + generative of another picture's z_c)."""
         support, query = self.embed_episode(episode, True)
         images = tf.concat([episode.support, episode.query], axis=1)
         posterior = self.posterior(images, tf.concat([support, query], axis=1))
         rows = tf.concat(posterior.content, axis=-1)
-        triplet, metrics = self.memory_loss(rows, episode)
+        found = self.memory_loss(rows, episode)
         labels = tf.concat([episode.support_labels, episode.query_labels], axis=1)
         latent = sum(variational.kl_to_standard(part) for part in posterior)
         latent = losses.masked_mean(latent, tf.cast(labels >= 0, tf.float32))
         options = self.options
         parts = options.latent_weight * latent
         parts += options.generative_weight * self._generative(posterior, images, labels)
-        return options.triplet_weight * triplet + parts, metrics
+        return found._replace(loss=options.triplet_weight * found.loss + parts)
 
     def _generative(self, posterior, images, labels):
         """Mean nats of a picture made again, from its own content and from another's: []."""

@@ -12,9 +12,10 @@ import typing
 import tensorflow as tf
 import tf_keras as keras
 
+from oneshot_tf.episodes import ClozeEpisode
 from oneshot_tf.errors import UserError
 from oneshot_tf.layers.stacked_lstm import StackedLSTM
-from oneshot_tf.models.base import Learner
+from oneshot_tf.models.base import Learner, Outcome
 from oneshot_tf.ops import language
 from oneshot_tf.options import Options, option
 
@@ -71,8 +72,9 @@ class LSTMLanguageModel(Learner):
 
     Options = LanguageOptions
     episode = "text"
+    answers = (ClozeEpisode,)
     reads = ("sentences",)
-    oracle = True
+    one_device = True
 
     def __init__(self, options, **kwargs):
         super().__init__(options, **kwargs)
@@ -119,6 +121,12 @@ class LSTMLanguageModel(Learner):
             "figures_every": 0,
         }
 
+    def pictures_per_episode(self, train):
+        return self.unrolled
+
+    def examples(self, train):
+        return f"pieces of {self.unrolled} words of running text"
+
     def first_state(self, batch):
         """Zeros, `StackState` of [layers, batch, units]."""
         return self.lstm.initial_state(batch)
@@ -140,7 +148,7 @@ class LSTMLanguageModel(Learner):
           state: `StackState` after the piece before.
 
         Returns:
-          (loss as in `language.loss_and_right`, {"right": [1], "shown": [1]}, `StackState`).
+          `Outcome`: the loss as in `language.loss_and_right`; the state a `StackState`.
         """
         state = tf.nest.map_structure(
             lambda part: tf.where(episode.begins, tf.zeros_like(part), part), state
@@ -151,7 +159,7 @@ class LSTMLanguageModel(Learner):
         logits = tf.reshape(logits, [*targets.shape, -1])
         loss, right = language.loss_and_right(logits, targets)
         shown = tf.cast(tf.size(targets), tf.float32)
-        return loss, {"right": right[None], "shown": shown[None]}, state
+        return Outcome(loss, right[None], shown[None], state)
 
     def loss_scalars(self, loss):
         """The loss of a piece, and its perplexity."""
@@ -203,9 +211,6 @@ class LSTMLanguageModel(Learner):
         sentences = language.filled(episode.query, episode.words)
         found = self.log_likelihoods(tf.reshape(sentences, [-1, tf.shape(sentences)[-1]]))
         return tf.reshape(found, tf.shape(sentences)[:3])
-
-    def predict_labels(self, logits):
-        return tf.argmax(logits, axis=-1, output_type=tf.int32)
 
     def flops_per_episode(self, steps):
         """Operations of a training step for one row of `unrolled` words."""

@@ -57,10 +57,14 @@ class Matching(FewShotLearner):
     """Attention of each query over the support set."""
 
     Options = MatchingOptions
+    alone = True
     reads = ("pictures", "sentences")
+    test_options = ("bn", "orders")
 
     def build_weights(self):
         options = self.options
+        if options.orders > 1 and not options.fce:
+            raise UserError("--orders needs a run with --fce; without, no order matters")
         if options.bn == "support" and not options.shared:
             raise UserError(
                 "--bn=support needs --shared: no support picture passes through the queries' network"
@@ -83,6 +87,10 @@ class Matching(FewShotLearner):
             self.bilinear = self.add_weight(
                 "bilinear", [width, width], initializer=keras.initializers.Identity()
             )
+
+    def test_conditions(self):
+        orders = self.options.orders
+        return super().test_conditions() | ({"orders": orders} if orders > 1 else {})
 
     def similarities(self, support, labels, query, training=False):
         support, query = self.in_context(support, labels, query, training)

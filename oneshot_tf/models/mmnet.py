@@ -92,6 +92,7 @@ class MMNet(FewShotLearner):
     """A memory between support and queries."""
 
     Options = MMNetOptions
+    alone = True
     reads = ("pictures", "sentences")  # of sentences the memory; they have no filters to predict
     finetune_matches = ()  # its filters follow the support as it is
     defaults = {**FewShotLearner.defaults, "way": 20, "way_from": 5, "batch_size": 4}
@@ -205,7 +206,7 @@ class MMNet(FewShotLearner):
         flat = self.last_block(tf.reshape(features, [-1, *self.map_shape]), training=training)
         return tf.reshape(flat, [tf.shape(features)[0], tf.shape(features)[1], self.depth])
 
-    def train_loss(self, episode):
+    def train_loss(self, episode, state=()):
         support, query = self.embed_episode(episode, True)
         labels = episode.support_labels
         scores = self.similarities(support, labels, query, training=True)
@@ -218,7 +219,7 @@ class MMNet(FewShotLearner):
         answers = by_class
         if self.aggregate != "sum":
             answers = matching.class_log_probabilities(scores, labels, way, self.aggregate)
-        return loss, losses.right_and_shown(self.predict_labels(answers), episode.query_labels)
+        return self.outcome(loss, answers, episode)
 
     def embed(self, images):
         """z: what g gives before the memory is read, [N, Dz]."""

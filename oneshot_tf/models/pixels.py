@@ -31,7 +31,9 @@ class Pixels(FewShotLearner):
     """Nearest neighbour by the cosine of pictures."""
 
     Options = PixelsOptions
+    alone = True
     finetune_matches = ()
+    test_options = ()
 
     def make_embedding(self, options):
         del options
@@ -43,6 +45,9 @@ class Pixels(FewShotLearner):
     def _embed_flat(self, layer, images, training, marks, learned):
         images = 1.0 - images if self.options.inverted else images
         return super()._embed_flat(layer, images, training, marks, learned)
+
+    def test_conditions(self):
+        return {"bn": "running"}  # there is none
 
     def speakers(self, episode, training):
         return None

@@ -29,6 +29,7 @@ class Prototypical(FewShotLearner):
     """Distances to class means."""
 
     Options = PrototypicalOptions
+    alone = True
     reads = ("pictures", "sentences")
 
     def build_weights(self):

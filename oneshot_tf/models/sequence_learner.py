@@ -9,11 +9,11 @@ import dataclasses
 import tensorflow as tf
 import tf_keras as keras
 
-from oneshot_tf.episodes import SequenceEpisode, previous_labels
+from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode, previous_labels
 from oneshot_tf.errors import UserError
 from oneshot_tf.layers.encoder import ConvEncoder, FlatEncoder
 from oneshot_tf.layers.unroll import unroll
-from oneshot_tf.models.base import Learner
+from oneshot_tf.models.base import Learner, Outcome
 from oneshot_tf.ops import losses
 from oneshot_tf.options import Options, option
 
@@ -55,6 +55,8 @@ class SequenceLearner(Learner):
 
     Options = SequenceOptions
     episode = "sequence"
+    answers = (SequenceEpisode, FewShotEpisode)
+    one_size = True
     defaults = {"image_size": 20, "shot": 10, "rotations": False}
 
     def __init__(self, options, **kwargs):
@@ -87,6 +89,16 @@ class SequenceLearner(Learner):
     @property
     def num_labels(self):
         return CHARACTERS**LENGTH if self.strings else self.way
+
+    @property
+    def fixed_way(self):
+        return self.way
+
+    def presentations(self, train):
+        return train.shot
+
+    def pictures_per_episode(self, train):
+        return train.way * train.shot
 
     @property
     def xla(self):
@@ -183,7 +195,7 @@ class SequenceLearner(Learner):
         """Of the labels; of strings, of each character: [B, T, LENGTH, CHARACTERS]."""
         return tf.nn.softmax(self._characters(logits) if self.strings else logits)
 
-    def train_loss(self, episode):
+    def train_loss(self, episode, state=()):
         embedded = self.encode_images(episode.inputs, True)
         previous = previous_labels(episode.labels)
         if self.xla:
@@ -198,7 +210,7 @@ class SequenceLearner(Learner):
             episode.presentations,
             episode.labels.shape[1] // self.way,
         )
-        return loss, {"right": tf.reduce_sum(right, 0), "shown": tf.reduce_sum(shown, 0)}
+        return Outcome(loss, tf.reduce_sum(right, 0), tf.reduce_sum(shown, 0))
 
     def figures(self, episode):
         """The first episode of a batch, step by step, for `figures/drawing.py`.

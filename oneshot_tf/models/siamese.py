@@ -27,6 +27,7 @@ class Siamese(FewShotLearner):
     """Weighted L1 distance of all pairs of a query and a support picture."""
 
     Options = SiameseOptions
+    alone = True
     reads = ("pictures", "sentences")
 
     def build_weights(self):

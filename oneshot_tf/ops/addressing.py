@@ -51,8 +51,8 @@ def content_weights(keys, memory, strength=None):
 def least_used(usage, num):
     """The `num` least used rows, one each, in rising order of use; [MANN] Eq. 21, [FLMN] Eq. 5.
 
-    The papers mark every row at the minimum (or below the num-th smallest), so at a tie several;
-    here the first of equal rows wins, so that one row is written and erased.
+    The papers mark every row at the minimum (or below the num-th smallest), which marks several at a
+    tie. Here the first of equal rows wins, so that only one row is erased and written.
 
     Args:
       usage: [B, N].
@@ -84,7 +84,7 @@ def update_usage(usage, read_weights, write_weights, decay):
       decay: gamma, a number in [0, 1).
 
     Returns:
-      [B, N]. No gradient flows through it: it only serves to choose rows.
+      [B, N]. No gradient flows through it, since it only serves to choose rows.
     """
     shapes.check(
         usage=(usage, "B N"),

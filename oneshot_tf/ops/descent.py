@@ -11,7 +11,7 @@ def adam(loss, values, steps, rate):
     Args:
       loss: (values) -> scalar.
       values: list of float32 tensors.
-      steps: how many, Python int; 0 gives the values themselves.
+      steps: Python int; 0 returns the values unchanged.
       rate: the learning rate.
 
     Returns:

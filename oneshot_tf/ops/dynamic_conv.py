@@ -13,7 +13,7 @@ from oneshot_tf.ops import shapes
 def episode_depthwise(features, filters):
     """Filters every channel of every picture by its own episode's filter.
 
-    The episodes stand side by side as channels of one depthwise convolution: no loop over them.
+    The episodes become channels of one depthwise convolution, which avoids a loop over them.
 
     Args:
       features: [B, N, h, w, F].

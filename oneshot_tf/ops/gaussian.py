@@ -1,7 +1,7 @@
 """A memory of Gaussians (Tseran and Harada, 2018, [GM]): slots hold a mean and a diagonal variance.
 
-Read and written by the rules of `slots`, as the life-long memory. A picture is the distribution
-q(z_c | x) of its content; slots of its label are merged with it by their moments.
+It is read and written by the rules of `slots`, like the life-long memory. A picture is represented
+by the distribution q(z_c | x) of its content; a slot of its label is merged with it by moments.
 
 Similarities are compared in log space: exp(-J) of Eq. 1 is 0 in float32 beyond J = 103, which a few
 dimensions reach.
@@ -16,7 +16,10 @@ import tensorflow as tf
 from oneshot_tf.ops import shapes, slots
 
 FAR = -1e30  # log similarity of an empty slot
-LOWEST, HIGHEST = -8.0, 8.0  # of a log variance: beyond, a divergence is more rounding than number
+LOWEST, HIGHEST = (
+    -8.0,
+    8.0,
+)  # of a log variance; beyond these, divergences are mostly rounding error
 
 
 class Gaussians(typing.NamedTuple):
@@ -32,7 +35,7 @@ class Gaussians(typing.NamedTuple):
 
 
 class GaussianMemory(typing.NamedTuple):
-    """What is remembered.
+    """The state of the memory.
 
     Attributes:
       means: float32 [G, M, D], zeros where empty.
@@ -50,7 +53,7 @@ class GaussianMemory(typing.NamedTuple):
 
 
 def from_log_variance(means, log_variances):
-    """`Gaussians` with log variances cut to what float32 can compare; gradients pass the cut."""
+    """`Gaussians` with log variances clipped to what float32 can compare; gradients ignore the clip."""
     cut = tf.clip_by_value(log_variances, LOWEST, HIGHEST)
     return Gaussians(means, tf.exp(log_variances + tf.stop_gradient(cut - log_variances)))
 
@@ -71,13 +74,13 @@ def symmetric_kl(left, right, centre=None):
     """KL(p || q) + KL(q || p) of every pair, of diagonal Gaussians.
 
     J = 1/2 sum_d [s_p / s_q + s_q / s_p - 2 + (m_p - m_q)^2 (1 / s_p + 1 / s_q)], multiplied out so
-    that one matrix product of width 4 D makes all pairs: [.., P, Q, D] is never there.
+    that one matrix product of width 4 D gives all pairs and [.., P, Q, D] is never built.
 
     Args:
       left: `Gaussians` [..., P, D].
       right: `Gaussians` [..., Q, D].
-      centre: [..., 1, D], a point amid the means: squares of what is far from it cancel. None is
-        the mean of those of `right`.
+      centre: [..., 1, D], a point amid the means, subtracted first because squares of large means
+        would cancel badly. None takes the mean of `right`'s.
 
     Returns:
       [..., P, Q], at least 0.
@@ -95,7 +98,7 @@ def symmetric_kl(left, right, centre=None):
 
 
 def paired_symmetric_kl(left, right):
-    """As `symmetric_kl`, of pairs that stand beside each other: [..., D] -> [...]."""
+    """As `symmetric_kl`, but element by element instead of all pairs: [..., D] -> [...]."""
     ratio = left.variances / right.variances
     apart = (left.means - right.means) ** 2 * (1.0 / left.variances + 1.0 / right.variances)
     return 0.5 * tf.reduce_sum(ratio + 1.0 / ratio - 2.0 + apart, axis=-1)
@@ -175,7 +178,7 @@ def loss(positive, negative, there, margin, form="hinge"):
 
 
 def update(memory, asked, labels, neighbours, noise=None):
-    """Writes pictures, of each memory R at once.
+    """Writes R pictures to each memory at once.
 
     A picture whose nearest neighbour has its label is merged into it. Any other takes an empty slot,
     or the oldest that no picture merges with.

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from oneshot_tf.ops import shapes
 
-_UNUSED = -1e9  # score of a slot that cannot be found
+_UNUSED = -1e9  # score of a slot that is not in use
 
 
 class KeyValueMemory(typing.NamedTuple):
@@ -19,7 +19,7 @@ class KeyValueMemory(typing.NamedTuple):
     Attributes:
       keys: float32 [B, M, D], zeros where unused.
       values: int32 [B, M], the class of a slot, -1 where unused.
-      used: int32 [B], how many slots hold something: the first so many.
+      used: int32 [B], how many slots are in use; these are always the first ones.
     """
 
     keys: tf.Tensor
@@ -28,7 +28,7 @@ class KeyValueMemory(typing.NamedTuple):
 
 
 def empty(batch, slots, width):
-    """A memory of which no slot is used; sizes are Python ints or scalar tensors."""
+    """A memory with no slot in use; sizes are Python ints or scalar tensors."""
     return KeyValueMemory(
         keys=tf.zeros(tf.stack([batch, slots, width])),
         values=tf.fill(tf.stack([batch, slots]), -1),

@@ -8,23 +8,23 @@ import tensorflow as tf
 
 from oneshot_tf.ops import shapes
 
-PADDING, BLANK = 0, 1  # tokens that are no word; the first is the end of a sentence as well
-BLOCK = 512  # positions whose logits are in memory at once
+PADDING, BLANK = 0, 1  # tokens that are not words; the first also ends a sentence
+BLOCK = 512  # positions whose logits are held in memory at once
 
 
 def word_numbers(tokens):
-    """Tokens as what the model tells apart: 0 is the end of a sentence, the blank is none."""
+    """The model's classes of tokens: 0 is the end of a sentence, and the blank is not a class."""
     return tf.maximum(tokens - 1, 0)
 
 
 def lengths(tokens):
-    """int32 [N]: how many tokens of sentences int32 [N, L] are no padding."""
+    """int32 [N]: how many tokens of sentences int32 [N, L] are not padding."""
     shapes.check(tokens=(tokens, "N L"))
     return tf.reduce_sum(tf.cast(tokens != PADDING, tf.int32), axis=1)
 
 
 def dropout(values, rate, noise):
-    """D of [Z] section 3.2: zeros at random, the rest made larger; the values themselves for no rate.
+    """D of [Z] section 3.2: random zeros, the rest scaled up; unchanged values without a rate.
 
     Args:
       values: float32 of any shape.
@@ -37,9 +37,9 @@ def dropout(values, rate, noise):
 
 
 def loss_and_right(logits, targets):
-    """-log p of the targets, summed over steps and averaged over rows, and how many come first.
+    """-log p of the targets, summed over steps and averaged over rows; and how many rank first.
 
-    With the sum over the steps, [Z]'s learning rate of 1 and its bounds of the norm are as printed.
+    The sum over steps is what [Z]'s learning rate of 1 and its gradient norms are meant for.
 
     Args:
       logits: [T, B, V].
@@ -51,7 +51,7 @@ def loss_and_right(logits, targets):
     shapes.check(logits=(logits, "T B V"), targets=(targets, "T B"))
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
     own = tf.gather(tf.stop_gradient(logits), targets, batch_dims=2)
-    # instead of an argmax, which takes longer than the loss
+    # not an argmax, which takes longer than the loss
     first = own >= tf.reduce_max(logits, axis=2)
     mean = tf.reduce_mean(tf.reduce_sum(losses, axis=0))
     return mean, tf.reduce_sum(tf.cast(first, tf.float32))
@@ -99,13 +99,13 @@ def filled(query, words):
 
 
 def foretold(tokens):
-    """What of sentences is foretold from what: all words and the end, the first from an end before.
+    """Inputs and targets of sentences: every word and the end is predicted, the first from an end.
 
     Args:
       tokens: int32 [N, L].
 
     Returns:
-      (inputs, targets, there) [N, L + 1]: bool `there` is false behind the end.
+      (inputs, targets, there) [N, L + 1]: bool `there` is false after the end.
     """
     inputs = tf.pad(tokens, [[0, 0], [1, 0]], constant_values=PADDING)
     targets = tf.pad(tokens, [[0, 0], [0, 1]], constant_values=PADDING)

@@ -19,7 +19,7 @@ def cross_entropy(logits, labels):
 
 
 def masked_mean(values, there):
-    """The mean of the values whose mark is 1, of those marked 0 or 1; 0 where none is marked."""
+    """The mean of the values whose mark is 1, where marks are 0 or 1; 0 if none is marked."""
     return tf.reduce_sum(values * there) / tf.maximum(tf.reduce_sum(there), 1.0)
 
 
@@ -47,7 +47,7 @@ def digits(labels, base, length):
 
 
 def right_and_shown(answers, labels):
-    """{"right": [1], "shown": [1]} of answers and labels [B, Q]; padding (-1) does not count."""
+    """(right answers [1], answers [1]) of answers and labels [B, Q]; padding (-1) does not count."""
     there = tf.cast(labels >= 0, tf.float32)
     right = tf.cast(answers == labels, tf.float32) * there
-    return {"right": tf.reduce_sum(right)[None], "shown": tf.reduce_sum(there)[None]}
+    return tf.reduce_sum(right)[None], tf.reduce_sum(there)[None]

@@ -2,8 +2,8 @@
 
 [MN] is Vinyals et al. (2016), *Matching Networks*; [PN] Snell et al. (2017), *Prototypical
 Networks*; [SN] Koch et al. (2015), *Siamese Networks*; [MM] Cai et al. (2018), *Memory Matching
-Networks*. Dimensions: B episodes, Q queries, S support
-pictures, D features, K classes. A label of -1 is padding; it is never matched.
+Networks*. Dimensions: B episodes, Q queries, S support pictures, D features, K classes. A label of
+-1 is padding; it is never matched.
 """
 
 import tensorflow as tf
@@ -13,12 +13,12 @@ from oneshot_tf.ops.losses import masked_mean
 
 KERNELS = ("cosine", "dot", "sqeuclidean", "l1", "bilinear")
 AGGREGATES = ("sum", "nearest", "mean")
-# log-probability of what cannot be: finite, so that no gradient meets 0 x infinity
+# log-probability of the impossible; finite, so that no gradient multiplies 0 by infinity
 IMPOSSIBLE = -1e9
 
 
 def similarity(query, support, kernel, weights=None, normalize="both"):
-    """How alike each query and each support picture are; larger is more alike.
+    """The similarity of each query and each support picture; larger is more similar.
 
     Args:
       query: [B, Q, D].
@@ -53,14 +53,14 @@ def similarity(query, support, kernel, weights=None, normalize="both"):
 
 
 def masked_softmax(scores, there):
-    """Softmax over the last axis; what is not there has no weight, and no gradient.
+    """Softmax over the last axis; masked entries get no weight and no gradient.
 
     Args:
       scores: [B, Q, S].
       there: bool [B, S].
 
     Returns:
-      [B, Q, S]; rows of an episode in which nothing is there are uniform.
+      [B, Q, S]; rows of an episode without any entry are uniform.
     """
     shapes.check(scores=(scores, "B Q S"), there=(there, "B S"))
     return tf.nn.softmax(tf.where(there[:, None, :], scores, IMPOSSIBLE))
@@ -85,7 +85,7 @@ def attend(hidden, memory, there):
 def class_log_probabilities(similarities, labels, way, aggregate="sum"):
     """Log-probabilities of the classes, from similarities to the support pictures.
 
-    Never the logarithm of a sum that may be zero: each class keeps its largest term apart.
+    Each class's largest term is factored out, so that no logarithm of zero is taken.
 
     Args:
       similarities: [B, Q, S], logits of the attention.
@@ -135,7 +135,7 @@ def prototypes(support, labels, way):
       way: number of classes, Python int or scalar tensor.
 
     Returns:
-      ([B, way, D], zeros where there is no picture; int32 [B, way]: the class, -1 where none).
+      ([B, way, D], zeros for a class without pictures; int32 [B, way]: the class, or -1 without).
     """
     shapes.check(support=(support, "B S D"), labels=(labels, "B S"))
     member = tf.one_hot(labels, way, dtype=support.dtype)  # [B, S, way]
@@ -196,5 +196,5 @@ def sample_loss(similarities, support_labels, query_labels):
 
 
 def way_of(labels):
-    """How many classes the labels [B, S] speak of, a scalar tensor."""
+    """How many classes the labels [B, S] refer to, a scalar tensor."""
     return tf.reduce_max(labels) + 1

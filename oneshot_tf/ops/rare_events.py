@@ -1,8 +1,8 @@
 """The life-long memory of Kaiser et al. (2017), *Learning to Remember Rare Events* ([RE]).
 
-Keys of length 1 with a label and an age. A picture asks for its nearest neighbours; where the nearest
-has its label, that key moves towards it, else the oldest slot takes it. Nothing here is
-differentiated but the similarity of queries and keys in `loss`, with respect to the queries.
+Keys have length 1, a label and an age. A picture looks up its nearest neighbours. If the nearest one
+has its label, that key moves towards it; otherwise the oldest slot takes the picture. Only the
+similarity of queries and keys in `loss` is differentiated, with respect to the queries.
 
 Dimensions as in `slots`: G memories, R pictures at once, M slots; D width of a key.
 """
@@ -17,7 +17,7 @@ NOWHERE = -2.0  # below any cosine: the similarity of an empty slot
 
 
 class RareEvents(typing.NamedTuple):
-    """What is remembered.
+    """The state of the memory.
 
     Attributes:
       keys: float32 [G, M, D], of length 1; zeros where empty.
@@ -47,7 +47,7 @@ def similarities(memory, queries):
 
 
 def loss(queries, keys, there, margin):
-    """max(0, q . K_negative - q . K_positive + margin), [RE]'s loss; what is not there counts as 0.
+    """max(0, q . K_negative - q . K_positive + margin), [RE]'s loss; a missing slot's similarity is 0.
 
     Args:
       queries: [N, D], of length 1; gradients flow through these.
@@ -64,11 +64,11 @@ def loss(queries, keys, there, margin):
 
 
 def update(memory, queries, labels, neighbours, noise=None):
-    """Writes pictures, of each memory R at once.
+    """Writes R pictures to each memory at once.
 
     A picture whose nearest neighbour has its label moves that key, K <- normalise(K + q). Any other
-    takes the oldest slot that no picture moves: each another one. Ages rise by one; those of
-    written slots become 0.
+    picture takes the oldest slot that none of them moves, and each takes a different one. Ages rise
+    by one; those of written slots become 0.
 
     Args:
       memory: `RareEvents` with at least R slots.

@@ -1,10 +1,10 @@
-"""What memories of labelled slots share: who is near, what the loss compares, where is written.
+"""What memories of labelled slots share: finding neighbours, the slots of the loss, where to write.
 
-The rules of Kaiser et al. (2017), *Learning to Remember Rare Events* ([RE]), which the Gaussian memory
-keeps. Nothing here is differentiated.
+These are the rules of Kaiser et al. (2017), *Learning to Remember Rare Events* ([RE]), which the
+Gaussian memory keeps. Nothing here is differentiated.
 
-Dimensions: G memories, R pictures asked and written at once in each, M slots, k neighbours. In
-training one memory (G = 1) serves all episodes of a batch, their labels offset; at test every
+Dimensions: G memories, R pictures looked up and written at once in each, M slots, k neighbours. In
+training, one memory (G = 1) serves all episodes of a batch, with offset labels; in a test, every
 episode has its own (R = 1).
 """
 
@@ -16,7 +16,7 @@ from oneshot_tf.ops import shapes
 
 NEIGHBOURS = 256  # [RE]
 EMPTY = -1  # the label of an empty slot
-NEVER = 1 << 24  # the age of an empty slot: older than any that was written
+NEVER = 1 << 24  # the age of an empty slot: older than any written one
 
 
 class Neighbours(typing.NamedTuple):
@@ -65,7 +65,7 @@ def nearest(slot_labels, similarities, count=NEIGHBOURS):
     Args:
       slot_labels: int32 [G, M].
       similarities: float32 [G, R, M]; of an empty slot, below all others.
-      count: k; as many as there are slots where that is less.
+      count: k; fewer if there are fewer slots.
     """
     shapes.check(slot_labels=(slot_labels, "G M"), similarities=(similarities, "G R M"))
     count = tf.minimum(count, tf.shape(similarities)[2])
@@ -76,8 +76,8 @@ def nearest(slot_labels, similarities, count=NEIGHBOURS):
 def contrast(slot_labels, similarities, neighbours, labels):
     """Which two slots the loss compares.
 
-    The nearest of the own label is looked for among the neighbours and, where none of them has it, in
-    the whole memory. [RE]'s authors take the slot of the label that was written last there.
+    The nearest slot of the picture's own label is found in the whole memory, also if no neighbour has
+    the label. In that case [RE]'s authors take the slot of the label that was written last.
 
     Args:
       slot_labels: int32 [G, M].
@@ -111,7 +111,7 @@ def choose(ages, labels, neighbours, noise=None):
       noise: float32 [G, M] below NEVER, added to the ages in looking for the oldest; or None.
 
     Returns:
-      `Places`; padding has a place, which it leaves as it is.
+      `Places`; padding gets a place too, which it leaves unchanged.
     """
     shapes.check(ages=(ages, "G M"), labels=(labels, "G R"))
     shown = labels >= 0
@@ -143,5 +143,5 @@ def put(tensor, places, content):
 
 
 def grow_older(ages, places):
-    """Ages one step later: one more, 0 of what was written; an empty slot stays as old as can be."""
+    """Ages one step later: one more, 0 for written slots; an empty slot keeps the largest age."""
     return put(tf.minimum(ages + 1, NEVER), places, tf.zeros_like(places.slots))

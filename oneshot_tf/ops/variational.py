@@ -6,14 +6,14 @@ from oneshot_tf.ops import shapes
 
 
 def kl_to_standard(posterior):
-    """KL(q || N(0, I)) of `Gaussians` [..., D]: [...]."""
+    """KL(q || N(0, I)) of `Gaussians`: [..., D] -> [...]."""
     mean, variance = posterior
     parts = variance + mean**2 - 1.0 - tf.math.log(variance)
     return 0.5 * tf.reduce_sum(parts, axis=-1)
 
 
 def seeds_of(images):
-    """Two int32 that follow from the pictures: noise without a state, the same after a resumption.
+    """Two int32 that depend on the pictures alone: stateless noise, the same after resuming.
 
     Args:
       images: float32 of any shape.
@@ -37,7 +37,7 @@ def sample(posterior, seeds):
 
 
 def partners(labels):
-    """For every picture the next of its class in the episode, the first after the last.
+    """For every picture, the next one of its class in the episode; the first follows the last.
 
     Args:
       labels: int32 [B, N].

@@ -4,61 +4,68 @@ import dataclasses
 import pathlib
 
 from oneshot_tf import data
-from oneshot_tf.runs import experiment
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import read_json
-from oneshot_tf.run_config import DataOptions
+from oneshot_tf.runs import experiment
 from oneshot_tf.sampling import source
 
 SAID = ("dataset", "data_dir", "read", "skip_damaged", "test_rotations", "augment_test")
 # how a data set's files are read: of another one, the run's values say nothing
-READING = ("read", "skip_damaged", "ink", "centre_crop", "min_images", "mirrored_copies")
+READING = ("read", "skip_damaged", "ink")
 
 
-def data_options(config, parsed):
-    """The run's data options, with what the command line says otherwise.
+def data_options(config, test):
+    """The run's data options, with what `TestOptions` say otherwise.
 
     Raises:
-      UserError: mirrored copies of what has none.
+      UserError: an option that this data set does not have.
     """
-    said = {n: parsed.get(n) for n in (*SAID, "mirrored_copies") if parsed.get(n) is not None}
+    said = {n: getattr(test, n) for n in (*SAID, "mirrored_copies")}
+    said = {name: value for name, value in said.items() if value is not None}
     name = said.get("dataset", config.data.dataset)
-    if "mirrored_copies" in said and name != "lfw":
-        raise UserError(f"--mirrored_copies is for lfw. Received: {name}; leave it out")
     if name != config.data.dataset:
-        # a turned character is another one; of a turned digit nobody said so
+        # a turned character counts as another one; turned digits are only digits
         said = {"test_rotations": False, "split": None, **_read_as_usual(config, name), **said}
-    if parsed.get("split"):
-        said["split"] = parsed.get("split")
-    return dataclasses.replace(config.data, **said)
+    if test.split:
+        said["split"] = test.split
+    return data.changed(config.data, **said)
 
 
 def _read_as_usual(config, name):
     """{option: value} that another data set than the run's is read by where nothing is said."""
-    usual = {**dataclasses.asdict(DataOptions()), **data.DATASET_DEFAULTS.get(name, {})}
+    source = data.find(name)
+    usual = {**dataclasses.asdict(source.Options()), **source.defaults}
     found = {option: usual[option] for option in READING}
     if "folder" in (name, config.data.dataset):  # a folder of classes, not one of data sets
         found["data_dir"] = None
     return found
 
 
-def classes(config, parsed, part):
-    """(data set of the classes to test on, description of the split).
+def classes(config, workdir, test):
+    """The pictures of a test.
+
+    Args:
+      config: `RunConfig`.
+      workdir: the run's folder.
+      test: `TestOptions`.
+
+    Returns:
+      (data set of the classes to test on, description of the split).
 
     Raises:
       UserError: the classes are not those that the run's split was made of.
     """
-    options = data_options(config, parsed)
+    options = data_options(config, test)
     vary = options.augment_test and source.varies(options)
     dataset = experiment.load_pictures(options, vary=vary)
     if options.dataset != config.data.dataset and not options.split:
         everything = splits.make("all", (), (), dataset.class_names)
         return dataset, everything.describe()
     split = splits.load(dataset, options)
-    if options.dataset == config.data.dataset and not parsed.get("split"):
-        check_split(parsed.get("workdir"), split)
-    return dataset.select(getattr(split, part)), split.describe()
+    if options.dataset == config.data.dataset and not test.split:
+        check_split(workdir, split)
+    return dataset.select(getattr(split, test.part)), split.describe()
 
 
 def check_split(workdir, split):

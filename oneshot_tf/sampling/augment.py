@@ -1,9 +1,9 @@
-"""Turn, slant, stretch, shift and thicken each picture on the device, by its own random numbers.
+"""Turns, slants, stretches, shifts and thickens each picture on the device, by its own random numbers.
 
-All but the thickening happens at full resolution, before the resize.
+All of this but the thickening happens at full resolution, before the resize.
 
-With tensorflow-addons (Python below 3.12) its image operations do it; elsewhere the TensorFlow
-operation under them does, with the same pixels.
+Where tensorflow-addons is installed (Python below 3.12), its image operations are used; elsewhere
+the TensorFlow operation that they call, which gives the same pixels.
 """
 
 import functools
@@ -27,7 +27,7 @@ def _addons_transform():
 
 
 def native_transform(images, transforms):
-    """Projective transforms by TensorFlow's own operation, bilinear, nothing outside.
+    """Projective transforms by TensorFlow's own operation: bilinear, zeros outside the picture.
 
     Args:
       images: float32 [n, H, W, C].
@@ -44,7 +44,7 @@ def native_transform(images, transforms):
 
 
 def transform(images, transforms):
-    """Like `native_transform`, by tensorflow-addons where it is installed."""
+    """As `native_transform`, with tensorflow-addons where it is installed."""
     addons = _addons_transform()
     if addons is None:
         return native_transform(images, transforms)
@@ -105,12 +105,12 @@ def vary(images, noise, max_rotation, max_shift, max_slant=0.0, max_stretch=0.0)
 
 
 def thicken(images, noise, most):
-    """Widens the strokes of each picture: it goes part of the way to the brightest neighbour.
+    """Widens the strokes of each picture by blending it with the maximum of its neighbours.
 
     Args:
       images: float32 [n, H, W, C], ink bright.
       noise: float32 [n], uniform in [0, 1).
-      most: how far the way goes at most; at 1 a stroke may grow by a whole pixel on each side.
+      most: the largest share of the blend; at 1 a stroke may grow by a whole pixel on each side.
     """
     brightest = tf.nn.max_pool2d(images, 3, 1, "SAME")
     return images + (most * noise)[:, None, None, None] * (brightest - images)

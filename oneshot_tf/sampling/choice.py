@@ -1,7 +1,7 @@
 """Which classes, which drawings, which labels: the random choices behind every episode.
 
-Episode i of a stream is a pure function of (seed, stream, i): one row of uniform numbers an
-episode, from which every choice is made by sorting. B episodes, C classes.
+Episode i of a stream is a pure function of (seed, stream, i): each episode has one row of uniform
+numbers, and every choice is made by sorting them. B episodes, C classes.
 """
 
 import typing
@@ -14,15 +14,15 @@ STREAMS = {"train": 0, "validation": 1, "test": 2}
 
 
 class Population(typing.NamedTuple):
-    """What can be drawn from.
+    """The classes and drawings that episodes are drawn from.
 
     Attributes:
       offsets: int32 [C + 1]; class c owns the drawings offsets[c] .. offsets[c + 1] - 1.
       max_size: the largest class's number of drawings.
       turns: 4 where a class turned by a multiple of 90 degrees is a class of its own, else 1.
-      shown: int32 [n], what each drawing shows where one thing may be of several classes, as a
-        sentence is of all its words: then an episode shows nothing twice, and classes with too
-        few drawings are passed over. None where every drawing is of one class.
+      shown: int32 [n], what each drawing shows, for data in which one thing belongs to several
+        classes, as a sentence belongs to all its words. An episode then shows nothing twice, and
+        classes with too few drawings are skipped. None if every drawing belongs to one class.
     """
 
     offsets: tf.Tensor
@@ -60,7 +60,7 @@ def population(dataset, rotations):
 
 
 def check(dataset, people, way, per_class):
-    """Refuses, before anything is built, an episode that the data cannot fill.
+    """Refuses episodes that the data cannot fill, before anything is built.
 
     Raises:
       UserError: too few classes, or a class with too few pictures.
@@ -115,7 +115,7 @@ def choose_width(people, way, num_labels):
 
 
 def tries(way):
-    """How many classes are looked at for `way` of them that have enough that is not shown yet."""
+    """How many candidate classes are drawn to find `way` with enough drawings not yet shown."""
     return 2 * way + 2
 
 
@@ -150,7 +150,7 @@ def choose(noise, people, way, per_class, num_labels, most_way=None):
 
 
 def _choose_apart(noise, people, way, per_class, num_labels, most_way):
-    """As `choose`, but nothing is shown twice: a class that has too little left gives way."""
+    """As `choose`, but nothing is shown twice; a class with too few drawings left is skipped."""
     count = tries(most_way)
     sizes = [people.num_classes, count * people.max_size, num_labels]
     class_noise, drawing_noise, label_noise = tf.split(noise, sizes, axis=1)

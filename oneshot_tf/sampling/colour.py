@@ -1,6 +1,6 @@
 """Random cut, mirror and change of colours of photographs, for training.
 
-Each picture is varied by its own uniform numbers, whole batches at a time: no loop over pictures.
+Each picture is varied by its own uniform numbers, in whole batches without a loop over pictures.
 """
 
 import tensorflow as tf
@@ -20,7 +20,7 @@ def crop(images, noise, padding):
       float32 [n, H, W, C].
     """
     places = 2 * padding + 1
-    # uniform numbers next to 1 could be rounded up to the place behind the last
+    # a uniform number next to 1 could be rounded up to one place past the last
     starts = tf.minimum(tf.cast(noise * places, tf.int32), places - 1) - padding
     rows = _mirrored(starts[:, :1] + tf.range(images.shape[1]), images.shape[1])
     columns = _mirrored(starts[:, 1:] + tf.range(images.shape[2]), images.shape[2])
@@ -43,7 +43,7 @@ def flip(images, noise):
     """
     columns = tf.range(images.shape[2])
     columns = tf.where(noise[:, None] < 0.5, columns[::-1], columns)
-    # faster than `tf.reverse`, which goes value by value
+    # faster than `tf.reverse`, which copies value by value
     return tf.ensure_shape(tf.gather(images, columns, axis=2, batch_dims=1), images.shape)
 
 

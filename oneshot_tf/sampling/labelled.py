@@ -1,4 +1,4 @@
-"""Single pictures with their classes: what a classifier over all training classes is trained on."""
+"""Single pictures with their classes, for training a classifier over all training classes."""
 
 import tensorflow as tf
 
@@ -44,5 +44,5 @@ def arrange(images, labels):
 def below(noise, limit):
     """int32 in [0, limit) of uniform numbers in [0, 1)."""
     limit = tf.cast(limit, tf.int32)
-    # rounding may take the largest of noise to the limit itself
+    # rounding may take the largest numbers to the limit itself
     return tf.minimum(tf.cast(noise * tf.cast(limit, tf.float32), tf.int32), limit - 1)

@@ -13,21 +13,21 @@ from oneshot_tf.sampling.sampler import Sampler
 
 
 def cores():
-    """How many cores this process may use, where the system says; else how many there are."""
+    """How many cores this process may use, or the machine has if the system does not say."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 PARALLEL = max(2, cores() or 1)  # batches that are decoded side by side, each by one thread
-AHEAD = 2  # batches that wait for the model besides
+AHEAD = 2  # finished batches that wait for the model
 
 
 def reads_files(sample):
-    """Whether what draws episodes reads files for them."""
+    """Whether a sampler reads files for its episodes."""
     return isinstance(sample, Sampler) and sample.population.in_files
 
 
 def episodes(sample, first, read):
-    """The episodes from number `first` on, of the element of `batches` that was read for them.
+    """The episodes from number `first` on, made from an element of `batches`.
 
     Args:
       sample: what draws episodes.
@@ -38,9 +38,9 @@ def episodes(sample, first, read):
 
 
 class Feed:
-    """What the updates of a run are made of, from any update on.
+    """Gives the updates of a run their data, starting from any update.
 
-    Episodes are functions of their number: going on from update n needs no state but n.
+    Episodes are functions of their number, so continuing from update n needs no state but n.
     """
 
     def __init__(self, sample, share, strategy):
@@ -52,13 +52,13 @@ class Feed:
         """
         self._make = lambda start: iter(batches(sample, share, strategy, start))
         self._open, self._next = {}, None
-        # what reads ahead runs Python, and would wait for an interpreter that has ended
+        # reading ahead runs Python and would wait for an interpreter that has already ended
         weakref.finalize(self, _close, self._open)
 
     def take(self, start, num):
         """An iterator whose next `num` elements are the updates start .. start + num - 1.
 
-        It reads as long as the feed is there.
+        It keeps reading ahead for as long as the feed exists.
         """
         if start != self._next:
             self._open["iterator"] = self._make(start)
@@ -67,7 +67,7 @@ class Feed:
 
 
 def _close(iterators):
-    """Ends the reading ahead; a compiled function may keep the iterator itself as its argument."""
+    """Stops reading ahead. A compiled function may still hold the iterator as its argument."""
     for iterator in iterators.values():
         vars(iterator).clear()
     iterators.clear()
@@ -75,7 +75,7 @@ def _close(iterators):
 
 
 def batches(sample, share, strategy, start):
-    """A data set without end of `Sampler.read`, an element a replica's part of an update.
+    """An endless data set of `Sampler.read`; each element is one replica's part of an update.
 
     Args:
       sample: `Sampler` of `share` episodes.
@@ -92,7 +92,7 @@ def batches(sample, share, strategy, start):
         def part(k):
             return ((start + k // local) * replicas + before + k % local) * share
 
-        # set, not left to AUTOTUNE, so that memory does not depend on how long a run is
+        # fixed, not AUTOTUNE, so that memory does not grow with the length of a run
         return (
             tf.data.Dataset.counter()
             .map(lambda k: sample.read(part(k)), num_parallel_calls=PARALLEL, deterministic=True)
@@ -104,7 +104,7 @@ def batches(sample, share, strategy, start):
 
 
 def _own_threads():
-    """Threads that are not those of the model's operations, which a decoded batch would hold up."""
+    """A thread pool of its own, so that decoding does not delay the model's operations."""
     options = tf.data.Options()
     options.threading.private_threadpool_size = PARALLEL
     options.threading.max_intra_op_parallelism = 1
@@ -113,7 +113,7 @@ def _own_threads():
 
 @contextlib.contextmanager
 def user_errors():
-    """A user's mistake that came up inside the graph is a `UserError` again.
+    """Turns a `UserError` that was raised inside the graph back into a `UserError`.
 
     Raises:
       UserError: a picture file cannot be read; it is named.

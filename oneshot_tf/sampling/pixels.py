@@ -1,4 +1,4 @@
-"""From indices to pictures: the only place that touches pixels."""
+"""From indices to pictures: the only module that reads pixels."""
 
 import tensorflow as tf
 
@@ -13,7 +13,7 @@ def rows(images, indices):
     """
     if tf.is_tensor(images):
         return tf.gather(images, indices)
-    # a file gives the same bytes whenever it is read: no state
+    # a file gives the same bytes at every read, so this has no state
     read = tf.numpy_function(images.__getitem__, [indices], tf.uint8, stateful=False)
     return tf.ensure_shape(read, [*indices.shape, *images.shape[1:]])
 

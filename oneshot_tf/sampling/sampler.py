@@ -1,4 +1,4 @@
-"""The two halves of every sampler: what is drawn, and the episode of its pictures."""
+"""The two halves of every sampler: drawing row numbers, and making episodes of their pictures."""
 
 import dataclasses
 import typing
@@ -9,7 +9,7 @@ from oneshot_tf.sampling import pixels, source
 
 
 class Drawn(typing.NamedTuple):
-    """A batch of episodes before its pictures are there: B episodes of K pictures.
+    """A batch of episodes before its pictures are read: B episodes of K pictures.
 
     Attributes:
       drawings: int32 [B, K], rows of the source's pictures.
@@ -42,7 +42,7 @@ class Sampler:
         return self.finish(self.draw(first))
 
     def read(self, first):
-        """(`Drawn`, uint8 [B * K, S, S, C]): what can be made ready before it is asked for."""
+        """(`Drawn`, uint8 [B * K, S, S, C]): the part that can be prepared ahead of time."""
         drawn = self.draw(first)
         return drawn, pixels.rows(self.population.images, tf.reshape(drawn.drawings, [-1]))
 

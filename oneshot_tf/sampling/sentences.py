@@ -9,7 +9,7 @@ from oneshot_tf.sampling import choice
 
 
 class SentenceSource(typing.NamedTuple):
-    """What a `source.Source` is for pictures.
+    """The counterpart of `source.Source` for sentences.
 
     Attributes:
       tokens: int32 [s, L].

@@ -10,7 +10,7 @@ from oneshot_tf.errors import UserError
 from oneshot_tf.sampling import augment, choice, colour, pixels, sentences
 
 MOST_PIXELS = 500 * 84**2  # embedded at once
-OMNIGLOT_SIZE = 105  # pixels; shifts are given in these whatever size pictures are kept at
+OMNIGLOT_SIZE = 105  # pixels; shifts are given at this size, whatever size pictures are kept at
 
 
 class Source(typing.NamedTuple):

@@ -1,4 +1,4 @@
-"""Running text in rows side by side, piece by piece: what a language model is trained on."""
+"""Running text in parallel rows, piece by piece, for training a language model."""
 
 import numpy as np
 import tensorflow as tf
@@ -28,12 +28,12 @@ def pairs(text):
 
 
 def pieces(words, batch, steps):
-    """How many pieces of [batch, steps] a text of so many words has: the updates of an epoch."""
+    """How many pieces of [batch, steps] a text of this length has: the updates of an epoch."""
     return words // batch // steps
 
 
 def sampler(text, *, seed, stream, batch, steps):
-    """A function that gives a text piece by piece, from its beginning again after its end.
+    """A function that gives a text piece by piece and starts over after its end.
 
     Args:
       text: int32 [n].

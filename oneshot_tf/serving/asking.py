@@ -1,4 +1,4 @@
-"""How an export is asked: a request for a server, and a few lines of Python."""
+"""How to query an export: a request for a server, and a few lines of Python."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ def text(learner, names):
 
 
 def _request(learner, names):
-    """(signature, what its request shows, the request's inputs), the first that there is."""
+    """(signature, what its request shows, the request's inputs) of the first signature it has."""
     png = {"b64": base64.b64encode(b"\x89PNG\r\n\x1a\n").decode() + "..."}
     image = "x".join(str(size) for size in learner.image_shape)
     requests = [

@@ -4,11 +4,12 @@ import dataclasses
 import pathlib
 import sys
 
-from oneshot_tf.data import DATASET_DEFAULTS
+from oneshot_tf import data
+from oneshot_tf.episodes import ClozeEpisode, SequenceEpisode
 from oneshot_tf.evaluation import tables
-from oneshot_tf.options import span_words
+from oneshot_tf.run_config import DataOptions
 from oneshot_tf.serving import asking
-from oneshot_tf.serving.citations import CITATIONS, LICENCES
+from oneshot_tf.serving.citations import CITATIONS
 
 ARGUMENTS = {
     "classify": (
@@ -99,7 +100,7 @@ def _head(learner, config):
 
 def _task(learner):
     """What it does, in a sentence or two."""
-    if learner.oracle:
+    if ClozeEpisode in learner.answers:
         return """No one-shot learning, but its upper bound: it knows all words from its training, and says
   which of some words belongs in the blank of a sentence."""
     thing = "sentence" if learner.vocabulary else "picture"
@@ -129,23 +130,17 @@ validate, {test} to test; SHA-256 `{split["sha256"]}`.{both}
 
 def _training(learner, config, trained):
     """What it was trained on, in words."""
-    train = config.train
-    if learner.episode == "text":
-        return f"{trained['episodes']:,} pieces of {learner.unrolled} words of running text"
-    if learner.episode == "labelled":
-        return f"{trained['episodes']:,} single pictures, a softmax over all training classes"
-    way = span_words(train.way, train.way_from)
-    shot = span_words(train.shot, train.shot_from)
-    return f"{trained['episodes']:,} episodes of {way} classes with {shot} pictures each"
+    return f"{trained['episodes']:,} {learner.examples(config.train)}"
 
 
 def _licence(config):
-    return LICENCES.get(config.data.dataset, "pictures of the user who trained the model")
+    return data.find(config.data.dataset).licence
 
 
 def _settings(learner, config, paper):
     if paper is None:
-        defaults = {**learner.defaults, **DATASET_DEFAULTS.get(config.data.dataset, {})}
+        defaults = {"dataset": DataOptions.dataset, **learner.defaults}
+        defaults |= data.find(config.data.dataset).defaults
         title, found = "defaults of this package", differences(config, None, defaults)
     else:
         title, found = f"paper (`{paper.name}.flags`)", differences(config, paper)
@@ -172,7 +167,7 @@ def differences(config, other=None, defaults=None):
         there = getattr(other, part) if other else type(here)()
         for field in dataclasses.fields(here):
             name = field.name
-            before, after = defaults.get(name, getattr(there, name)), getattr(here, name)
+            before, after = defaults.get(name, getattr(there, name, "")), getattr(here, name)
             idle = name in _NOT_SETTINGS or (flat and name.startswith("encoder_"))
             if name == "encoder_weights" and after:
                 after = pathlib.PurePath(after).name  # not the folder of this machine
@@ -233,7 +228,7 @@ def _limits(learner, config, finetune=None):
         f"- {kind}, {size} pixels. Picture files are padded to a square and resized; gray ones are "
         f"inverted where the border is bright (`ink` {config.data.ink}); EXIF turns are not followed.",
     ]
-    if learner.episode == "sequence":
+    if SequenceEpisode in learner.answers:
         lines += [
             f"- At most {learner.num_labels:,} labels, as trained. The support is read in its order: "
             "mix the classes, and show several pictures of each where there are.",

@@ -1,21 +1,21 @@
-"""Pictures from files, inside the graph: what `data/pictures.py` does, for a server without Python."""
+"""Decodes picture files inside the graph, as `data/pictures.py` does, for servers without Python."""
 
 import tensorflow as tf
 
 _LONGEST = 2048  # longer sides are reduced first, as `data/pictures.py` does
-_MOST_PIXELS = 2**25  # of an encoded picture: what a small server can hold a few of
+_MOST_PIXELS = 2**25  # of an encoded picture: a small server can hold several
 _GRAY = (19595, 38470, 7471)  # of 65536: Pillow's weights of red, green and blue
 
 
 def require(condition, message, *received):
-    """An assertion in the graph: a client that broke it gets the message."""
+    """An assertion in the graph; a client whose request fails it gets the message."""
     return tf.debugging.Assert(condition, [message, *received], summarize=12)
 
 
 def decode_all(contents, shape, ink):
-    """What `data/pictures.py` does with Pillow, in the graph.
+    """Does in the graph what `data/pictures.py` does with Pillow.
 
-    They agree to two gray levels on PNG, a few more on JPEG. EXIF does not turn a picture.
+    They agree to two gray levels on PNG and a few more on JPEG. EXIF rotation is ignored.
 
     Args:
       contents: string [n], files in PNG or JPEG.
@@ -49,14 +49,14 @@ def _decode(content, shape, ink):
 
 
 def _pixels(content):
-    """uint8 [h, w, 1 to 4] of a file whose head says that it is a picture of bearable size."""
+    """uint8 [h, w, 1 to 4] of a file whose header declares a picture of acceptable size."""
     png = tf.strings.substr(content, 0, 8) == b"\x89PNG\r\n\x1a\n"
     png &= tf.strings.length(content) >= 24
     jpeg = tf.strings.substr(content, 0, 3) == b"\xff\xd8\xff"
     with tf.control_dependencies([require(png | jpeg, "Pictures must be PNG or JPEG files")]):
         content = tf.identity(content)
 
-    def png_area():  # of the head: two numbers of four bytes
+    def png_area():  # of the header: two numbers of four bytes
         head = tf.io.decode_raw(tf.strings.substr(content, 16, 8), tf.uint8)
         sides = tf.reshape(tf.cast(head, tf.float32), [2, 4]) * [2.0**24, 2.0**16, 2.0**8, 1.0]
         return tf.reduce_prod(tf.reduce_sum(sides, axis=1))

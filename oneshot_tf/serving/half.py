@@ -1,4 +1,4 @@
-"""Weights that an export keeps in half the bytes, and reads as what they were."""
+"""Weights that an export stores in half the bytes and reads as float32."""
 
 import math
 
@@ -7,11 +7,11 @@ import tensorflow as tf
 
 from oneshot_tf.errors import UserError
 
-LEAST = 2**16  # numbers; smaller weights are no matter
+LEAST = 2**16  # values; smaller weights do not matter
 
 
 class Half(tf.Module):
-    """Stands where a float32 variable stood; wherever a tensor is needed, it is one of float32.
+    """Takes the place of a float32 variable; wherever a tensor is needed, it gives a float32 one.
 
     Args:
       variable: float32.
@@ -41,17 +41,17 @@ tf.register_tensor_conversion_function(Half, _tensor)
 
 
 def put_into(learner, least=None):
-    """Replaces the large weights of a learner, which can be exported but not trained from then on.
+    """Replaces the large weights of a learner, which can then be exported but no longer trained.
 
-    Those are replaced that a layer holds as an attribute: the kernels of recurrent and dense layers,
-    which are what makes a model large.
+    Replaces those that a layer holds as an attribute: the kernels of recurrent and dense layers,
+    which make up most of a large model.
 
     Args:
       learner: a built `Learner`.
-      least: replaces weights of so many numbers or more; None is `LEAST`.
+      least: the smallest number of values of a weight to replace; None is `LEAST`.
 
     Returns:
-      All variables that are left to be saved.
+      All variables that remain to be saved.
     """
     least, halves = least or LEAST, {}
     for module in learner.submodules:
@@ -59,6 +59,6 @@ def put_into(learner, least=None):
             is_weight = isinstance(value, tf.Variable) and value.dtype == tf.float32
             if is_weight and math.prod(value.shape) >= least:
                 half = halves.setdefault(value.ref(), Half(value))
-                vars(module)[name] = half  # Keras would take it for another layer
+                vars(module)[name] = half  # Keras would track it as another layer
     kept = [variable for variable in learner.variables if variable.ref() not in halves]
     return kept + [half.stored for half in halves.values()]

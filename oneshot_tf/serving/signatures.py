@@ -1,8 +1,8 @@
-"""The stateless signatures of an exported model: one request holds all that its answer needs.
+"""The stateless signatures of an exported model: a request holds everything its answer needs.
 
 Dimensions: B episodes, S support pictures, Q queries, T steps, N pictures, [H, W, C] a picture.
 A request that does not fit is refused inside the graph, with an InvalidArgumentError that says
-what was expected: behind a server there is no Python of ours to do it.
+what was expected, since a server runs none of our Python.
 """
 
 import tensorflow as tf
@@ -11,13 +11,13 @@ from oneshot_tf.episodes import ClozeEpisode, FewShotEpisode, SequenceEpisode
 from oneshot_tf.serving import decoding, half, text
 from oneshot_tf.serving.decoding import require
 
-_MOST_CLASSES = 4096  # where a model has no limit of its own, so that no label asks for gigabytes
+_MOST_CLASSES = 4096  # if a model has no limit of its own, so that no label can demand gigabytes
 
 
 class Signatures(tf.Module):
-    """A trained learner as functions of tensors alone.
+    """A trained learner as functions of tensors.
 
-    The learner itself is no attribute: its weights and the graphs are all that is exported.
+    The learner itself is not an attribute: only its weights and the graphs are exported.
 
     Args:
       learner: a built `Learner`.
@@ -42,7 +42,7 @@ class Signatures(tf.Module):
             logits_of = logits_of or learner
             self.functions["classify"] = _classify(learner, logits_of)
             self.functions["classify_encoded"] = _classify_encoded(learner, logits_of, ink)
-        if learner.episode == "sequence":
+        if SequenceEpisode in learner.answers:
             self.functions["sequence"] = _sequence(learner)
         blank = learner.blank()
         if learner.embed(blank) is not None:
@@ -76,7 +76,7 @@ def save(learner, path, ink="auto", logits_of=None, vocabulary=None, in_half=Fal
 
 def most_classes(learner):
     """How many classes one request may have."""
-    return learner.way if learner.episode == "sequence" else _MOST_CLASSES
+    return learner.fixed_way or _MOST_CLASSES
 
 
 def _classify(learner, logits_of):
@@ -125,7 +125,7 @@ def _classify_encoded(learner, logits_of, ink):
 
 
 def _of_sentences(learner, logits_of, tokens):
-    if learner.oracle:
+    if ClozeEpisode in learner.answers:
 
         def score(query, words):
             unknown = tf.fill([1, tf.shape(query)[0]], -1)
@@ -186,10 +186,10 @@ def _has_rank(tensor, rank):
 
 
 def _checked(images, learner, name):
-    """The pictures [..., H, W, C] themselves, once their size and their pixels are found right.
+    """The pictures [..., H, W, C] themselves, after their size and pixels were checked.
 
-    Servers do not compare a request with the signature's shapes, and what is static is not
-    looked at when the graph runs: so the shape is made unknown before it is checked.
+    Servers do not compare a request with the signature's shapes, and static shapes are not checked
+    when the graph runs, so the shape is made unknown before it is checked.
     """
     rank, shape = images.shape.rank, images.shape
     images = tf.raw_ops.PlaceholderWithDefault(input=images, shape=tf.TensorShape(None))
@@ -219,7 +219,7 @@ def _checked(images, learner, name):
 
 
 def _checked_labels(labels, pictures, limit, name):
-    """The labels themselves, once there is one in [-1, limit) for each picture."""
+    """The labels themselves, after checking that each picture has one in [-1, limit)."""
     static = labels.shape
     labels = tf.raw_ops.PlaceholderWithDefault(input=labels, shape=tf.TensorShape(None))
     sizes = tf.shape(labels)

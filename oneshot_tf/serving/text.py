@@ -1,4 +1,4 @@
-"""Signatures for sentences as strings: what `decoding` and `signatures` are for pictures.
+"""Signatures for sentences as strings, as `decoding` and `signatures` provide for pictures.
 
 Dimensions: B episodes, S support sentences, Q queries, N sentences. A sentence is words with a space
 between them, `<blank_token>` wherever the word in question was.
@@ -10,7 +10,7 @@ from oneshot_tf.data.sentences import BLANK, BLANK_WORD, PADDING
 from oneshot_tf.serving.decoding import require
 
 UNKNOWN = "<unk>"
-_NUMBER = r"^(\d[\d.,]*|n)$"  # the Penn Treebank's N, which is no small letter
+_NUMBER = r"^(\d[\d.,]*|n)$"  # the Penn Treebank's N, which must stay uppercase
 
 
 class Tokens(tf.Module):
@@ -31,7 +31,7 @@ class Tokens(tf.Module):
     def __call__(self, texts):
         """int32 [..., L] of string [...]; unknown words are `<unk>`, numbers `N`.
 
-        Small letters are made of large ones. A sentence without a blank is refused.
+        Text is lowercased. A sentence without a blank is refused.
         """
         flat = tf.strings.strip(tf.reshape(texts, [-1]))
         found = self._numbers(flat).to_tensor(PADDING)
@@ -45,7 +45,7 @@ class Tokens(tf.Module):
             return tf.reshape(found, tf.concat([tf.shape(texts), [-1]], axis=0))
 
     def words(self, texts):
-        """int32 [K] of string [K], each one word; anything else is refused."""
+        """int32 [K] of string [K], one word each; anything else is refused."""
         found = self._numbers(texts)
         right = require(
             tf.reduce_all(found.row_lengths() == 1) & (tf.size(texts) > 0),
@@ -67,7 +67,7 @@ def classify_text(tokens, checked_labels, answer):
 
     Args:
       tokens: `Tokens`.
-      checked_labels: (labels, sentences) -> the labels, once they are found right.
+      checked_labels: (labels, sentences) -> the labels, after they were checked.
       answer: (support, labels, query) -> {"probabilities", "labels"}, of tokens.
     """
 

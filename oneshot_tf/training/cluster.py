@@ -71,7 +71,7 @@ def _malformed(wanted, text):
 
 @contextlib.contextmanager
 def one_line_losses(lost):
-    """Turns what TensorFlow says when another worker is gone into one line.
+    """Turns TensorFlow's errors about a lost worker into one line.
 
     Args:
       lost: the exception classes that mean so; empty where there are no other workers.
@@ -89,7 +89,7 @@ def one_line_losses(lost):
 
 
 def reason(error):
-    """What happened, of TensorFlow's many lines."""
+    """The line of a TensorFlow error that says what happened."""
     lines = str(error).splitlines()
     named = [line.partition("aborted by:")[2] for line in lines if "aborted by:" in line]
     first = [line for line in lines if line.strip() and line != "Graph execution error:"]

@@ -1,4 +1,4 @@
-"""Settings of the process and the devices, in one place."""
+"""Settings of the process and its devices."""
 
 import dataclasses
 
@@ -102,7 +102,7 @@ def join(machines):
 
 
 def with_replicas(config, strategy):
-    """The `RunConfig` with as many replicas as there are: what `config.json` and records say."""
+    """The `RunConfig` with the actual number of replicas, as `config.json` and records state it."""
     train = dataclasses.replace(config.train, replicas=strategy.num_replicas_in_sync)
     return dataclasses.replace(config, train=train)
 

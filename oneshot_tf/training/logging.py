@@ -1,4 +1,4 @@
-"""What a run says: terminal, `metrics.jsonl`, TensorBoard."""
+"""Where a run reports: terminal, `metrics.jsonl`, TensorBoard."""
 
 import json
 import pathlib
@@ -21,10 +21,11 @@ class Log:
       total: episodes in all, for the progress bar.
       start: episodes seen before; later lines of `metrics.jsonl` are dropped, since those
         episodes will be trained again.
-      quiet: nothing on the terminal.
+      quiet: no numbers on the terminal.
+      silent: nothing at all.
     """
 
-    def __init__(self, workdir, total, start, quiet=False):
+    def __init__(self, workdir, total, start, quiet=False, silent=False):
         workdir = pathlib.Path(workdir)
         self._path = workdir / "metrics.jsonl"
         self._keep_until(start)
@@ -33,9 +34,9 @@ class Log:
             part: tf.summary.create_file_writer(str(workdir / "tensorboard" / part))
             for part in ("train", "validation")
         }
-        plain = quiet or not sys.stderr.isatty()
+        plain = quiet or silent or not sys.stderr.isatty()
         self._bar = tqdm(total=total, initial=start, unit="ep", disable=plain)
-        self._quiet = quiet
+        self._quiet, self._silent = quiet or silent, silent
         self._total = total
 
     def _keep_until(self, episode):
@@ -90,7 +91,10 @@ class Log:
 
     def say(self, text):
         """A line for a person."""
-        self._bar.write(text) if not self._bar.disable else print(text, flush=True)
+        if not self._bar.disable:
+            self._bar.write(text)
+        elif not self._silent:
+            print(text, flush=True)
 
     def pictures(self, part, episode, images):
         """{name: uint8 [H, W, 3]} for TensorBoard."""
@@ -113,7 +117,7 @@ DATA_OPTIONS = ("dataset", "split", "image_size", "rotations", "max_rotation", "
 def write_hparams(workdir, config):
     """What the run is made of, for TensorBoard's HParams tab: `tensorboard --logdir=runs`.
 
-    The tab puts the scalars of the run, validation accuracy among them, beside it by itself.
+    The tab itself adds the run's scalars, such as validation accuracy.
 
     Args:
       workdir: the run's folder.

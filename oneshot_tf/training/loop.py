@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from oneshot_tf.errors import UserError
 from oneshot_tf.sampling import pipeline
-from oneshot_tf.training import optimizers
+from oneshot_tf.training import optimizers, update
 from oneshot_tf.training.checkpoints import Checkpoints
 from oneshot_tf.training.logging import Log
 from oneshot_tf.training.replication import Replication, Trained, first_local
@@ -50,8 +50,8 @@ def make_train_steps(learner, optimizer, sample, options, strategy, carried=()):
       "first_bad" the first update with a non-finite number (or -1), "bad" which numbers.
     """
     replicas = strategy.num_replicas_in_sync
-    update = _make_update(learner, optimizer, sample, options, replicas)
-    presentations = options.shot if learner.episode == "sequence" else 1
+    one_update = update.make(learner, optimizer, sample, options, replicas)
+    presentations = learner.presentations(options)
 
     @tf.function
     def train_steps(start, num, feed=None):
@@ -65,13 +65,13 @@ def make_train_steps(learner, optimizer, sample, options, strategy, carried=()):
                 # `start + i`, not a variable: the sampling of the next update can begin while
                 # this one is trained
                 read = () if feed is None else feed.get_next()
-                now, state = strategy.run(update, args=(start + i, state, *read))
+                now, state = strategy.run(one_update, args=(start + i, state, *read))
                 # all replicas have the same numbers, of the whole batch
-                now = [first_local(strategy, x) for x in now]
-                loss, norm = loss + now[0], norm + now[1]
-                right, shown = right + now[2], shown + now[3]
-                fresh = tf.reduce_any(now[4] > 0) & (first_bad < 0)
-                bad = tf.where(fresh, now[4], bad)
+                now = update.Updated(*[first_local(strategy, x) for x in now])
+                loss, norm = loss + now.loss, norm + now.norm
+                right, shown = right + now.right, shown + now.shown
+                fresh = tf.reduce_any(now.bad > 0) & (first_bad < 0)
+                bad = tf.where(fresh, now.bad, bad)
                 first_bad = tf.where(fresh, start + i, first_bad)
         tf.nest.map_structure(lambda variable, value: variable.assign(value), carried, state)
         count = tf.cast(num, tf.float32)
@@ -88,36 +88,6 @@ def make_train_steps(learner, optimizer, sample, options, strategy, carried=()):
         return train_steps
     files = pipeline.Feed(sample, options.batch_size // replicas, strategy)
     return lambda start, num: train_steps(start, num, files.take(int(start), int(num)))
-
-
-def _make_update(learner, optimizer, sample, options, replicas):
-    """One update on one replica: its share of the batch, gradients averaged over all."""
-    weights = learner.trainable_variables
-    share = options.batch_size // replicas
-
-    def update(number, state, *read):
-        context = tf.distribute.get_replica_context()
-        replica = tf.cast(context.replica_id_in_sync_group, tf.int64)
-        episode = pipeline.episodes(sample, (number * replicas + replica) * share, read)
-        with tf.GradientTape() as tape:
-            loss, metrics, *after = learner.train_loss(episode, *([state] if state else []))
-        # rows of a table, of which one may be there many times, would each count in the norm
-        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, weights)]
-        right, shown = metrics["right"], metrics["shown"]
-        if replicas > 1:  # one message for all
-            own = [gradients, loss, replicas * right, replicas * shown]
-            gradients, loss, right, shown = context.all_reduce(tf.distribute.ReduceOp.MEAN, own)
-        norm = tf.linalg.global_norm(gradients)
-        bad = [~tf.reduce_all(tf.math.is_finite(x)) for x in [loss, *gradients]]
-        if options.clip_norm:
-            gradients, _ = tf.clip_by_global_norm(gradients, options.clip_norm, norm)
-        optimizer.apply_gradients(
-            zip(gradients, weights, strict=True), skip_gradients_aggregation=True
-        )
-        bad = tf.cast(tf.stack(bad), tf.float32)
-        return (loss, norm, right, shown, bad), after[0] if after else ()
-
-    return update
 
 
 def check_finite(result, learner, options):
@@ -140,7 +110,7 @@ def check_finite(result, learner, options):
     )
 
 
-def train(learner, sample, options, workdir, strategy, hooks, kept=None):
+def train(learner, sample, options, workdir, strategy, hooks, kept=None, quiet=False):
     """Trains until `options.episodes`, from the latest checkpoint where there is one.
 
     Args:
@@ -152,6 +122,7 @@ def train(learner, sample, options, workdir, strategy, hooks, kept=None):
       hooks: `Hooks`.
       kept: a like learner made outside the strategy, which is what is saved and what `hooks` work
         on; None or `learner` itself where there is one device.
+      quiet: prints nothing.
 
     Raises:
       Interrupted: after SIGINT or SIGTERM of any worker, state saved.
@@ -167,7 +138,7 @@ def train(learner, sample, options, workdir, strategy, hooks, kept=None):
     checkpoints.restore()
     replication.spread([checkpoints.updates])
     start = int(checkpoints.updates) * options.batch_size
-    log = Log(workdir, options.episodes, start, quiet=not replication.chief)
+    log = Log(workdir, options.episodes, start, not replication.chief, quiet)
     keeping = Keeping(options, checkpoints, log, hooks, replication)
     try:
         if not learner.trainable_variables:

@@ -50,7 +50,7 @@ class Decay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def updates(episodes, batch_size):
-    """How many updates it takes to see so many episodes."""
+    """How many updates it takes to see this many episodes."""
     return math.ceil(episodes / batch_size)
 
 

@@ -37,7 +37,7 @@ def choose(dataset, classes=CLASSES, pictures=PICTURES):
 
 
 def write(workdir, embeddings, labels, images):
-    """Writes `tensorboard/projector` of a run; what was there is replaced.
+    """Writes a run's `tensorboard/projector` and replaces what was there.
 
     Args:
       workdir: the run's folder.
@@ -116,7 +116,7 @@ def sprite(images):
 
 
 def update(workdir, learner, images, labels):
-    """Writes how a learner embeds these pictures now; nothing where it embeds none.
+    """Writes how a learner embeds these pictures now; writes nothing if it has no embedding.
 
     Args:
       workdir: the run's folder.

@@ -1,9 +1,9 @@
-"""What the replicas of a run share, and the copy of it that one process keeps outside of them.
+"""What the replicas of a run share, and the copy of it that one process keeps outside them.
 
 A run on several devices or machines trains *mirrored* variables. Everything else (checkpoints,
-validation, pictures) works on plain copies, which are brought up to date after every call of the
-loop. So the chief validates and saves alone, without a word from the others, and when another
-worker is gone it still has the state of the last whole call.
+validation, pictures) uses plain copies, which are updated after every call of the loop. So the
+chief can validate and save without the other workers, and if one of them is lost, it still has
+the state after the last complete call.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from oneshot_tf.errors import UserError
 
-# what TensorFlow raises in a worker when another one is gone
+# what TensorFlow raises in a worker when another one is lost
 LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -50,19 +50,19 @@ def is_chief(strategy):
 
 
 def folder(strategy, workdir):
-    """A context of the run's folder for the chief; what other workers write is nobody's."""
+    """A context: the run's folder for the chief, a temporary folder for every other worker."""
     if is_chief(strategy):
         return contextlib.nullcontext(workdir)
     return tempfile.TemporaryDirectory()
 
 
 def losses(strategy):
-    """The exceptions that mean that another worker is gone; none where there are no others."""
+    """The exceptions that mean a lost worker; none if there is only one."""
     return LOST if workers(strategy) > 1 else ()
 
 
 def exchange(strategy):
-    """A function that tells each process the numbers of all.
+    """A function by which every process learns the numbers of all processes.
 
     Returns:
       (Python int of 63 bits, one for all replicas of this process) -> list of those of every
@@ -83,14 +83,14 @@ def exchange(strategy):
 
 
 def check_equal(strategy, fingerprint):
-    """Refuses workers that were started for different runs, which would wait for each other forever.
+    """Refuses workers that were started for different runs and would wait for each other forever.
 
     Args:
       strategy: a `tf.distribute.Strategy`.
       fingerprint: Python int of 63 bits, of all that must be equal.
 
     Raises:
-      UserError: not all have the same.
+      UserError: the fingerprints differ.
     """
     if workers(strategy) == 1:
         return
@@ -110,17 +110,17 @@ def first_local(strategy, value):
 
 def everything(learner, optimizer):
     """All variables that a checkpoint of the two holds."""
-    # the rate is a variable of its own, which `variables` leaves out
+    # `variables` leaves out the learning rate, which is a variable too
     return [*learner.variables, *optimizer.variables, optimizer.learning_rate]
 
 
 class Replication:
-    """Brings the copy up to date with the replicas, and the replicas with the copy.
+    """Copies the state of the replicas to the kept copy, and back.
 
     Args:
       strategy: a `tf.distribute.Strategy`.
       trained: `Trained`, made inside the strategy's scope.
-      kept: a like `Trained` made outside it; `trained` itself on a single device.
+      kept: an equal `Trained` made outside it; `trained` itself on a single device.
     """
 
     def __init__(self, strategy, trained, kept):
@@ -128,7 +128,7 @@ class Replication:
         self.workers, self.losses = workers(strategy), losses(strategy)
         self._single = kept is trained
         self._variables, self._copies = everything(*trained), everything(*kept)
-        # running statistics of batch norm: each replica has those of its own pictures
+        # batch norm's running statistics: each replica has those of its own pictures
         self._own = [
             v
             for v in self._variables
@@ -140,10 +140,10 @@ class Replication:
             self._copy()  # the weights that a run begins with
 
     def spread(self, counters):
-        """Gives the chief's copies to all replicas of all workers.
+        """Sends the chief's copies to all replicas of all workers.
 
         Args:
-          counters: further plain variables that all workers shall have as the chief does.
+          counters: further plain variables that all workers take over from the chief.
         """
         if self._single:
             return
@@ -156,13 +156,13 @@ class Replication:
                 variable.assign(copy.read_value())
 
     def _chiefs(self, values):
-        """The values that the first replica has, on every replica."""
+        """The first replica's values, on every replica."""
 
         def one():
             context = tf.distribute.get_replica_context()
             chief = tf.equal(context.replica_id_in_sync_group, 0)
             shared = [tf.where(chief, v, tf.zeros_like(v)) for v in values]
-            for dtype in {v.dtype: None for v in shared}:  # a message holds numbers of one kind
+            for dtype in {v.dtype: None for v in shared}:  # one message holds numbers of one type
                 alike = [i for i, v in enumerate(shared) if v.dtype == dtype]
                 sums = context.all_reduce(tf.distribute.ReduceOp.SUM, [shared[i] for i in alike])
                 for i, found in zip(alike, sums, strict=True):
@@ -172,10 +172,10 @@ class Replication:
         return [first_local(self.strategy, value) for value in self.strategy.run(one)]
 
     def collect(self):
-        """Brings the copies to where the replicas are.
+        """Updates the copies from the replicas.
 
-        Running statistics become their means over the replicas. All that needs the other workers
-        comes first: where one of them is gone, the copies stay whole, as they were.
+        Running statistics become their means over the replicas. Everything that needs the other
+        workers comes first, so that the copies stay complete if one of them is lost.
         """
         if self._single:
             return
@@ -199,13 +199,13 @@ class Replication:
             copy.assign(first_local(self.strategy, variable))
 
     def agree(self, code):
-        """The exit code that all workers shall end with.
+        """The exit code that all workers end with.
 
         Args:
-          code: None, or the one that this process was told to end with.
+          code: the code that this process was told to end with, or None.
 
         Returns:
-          That of any worker, or None; the same in all of them.
+          The code of any worker that has one, else None; the same on all workers.
         """
         if self.workers == 1:
             return code

@@ -1,4 +1,4 @@
-"""How a run ends when it is told to: SIGINT and SIGTERM."""
+"""How a run ends on SIGINT and SIGTERM."""
 
 import signal
 
@@ -14,7 +14,7 @@ class Interrupted(Exception):
 
 
 class Signals:
-    """Turns SIGINT and SIGTERM into an exit code that the loop looks at between calls."""
+    """Turns SIGINT and SIGTERM into an exit code, which the loop checks between calls."""
 
     def __init__(self):
         self.code = None

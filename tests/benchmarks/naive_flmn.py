@@ -101,7 +101,7 @@ def our_step(pictures, labels):
     @tf.function
     def step():
         with tf.GradientTape() as tape:
-            loss, _ = model.train_loss(episode)
+            loss = model.train_loss(episode)[0]
         return loss, tape.gradient(loss, model.trainable_variables)
 
     return step

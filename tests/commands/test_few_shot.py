@@ -11,7 +11,7 @@ from PIL import Image
 from oneshot_tf.commands import eval as eval_command
 from oneshot_tf.commands import prepare
 from oneshot_tf.commands import train as train_command
-from oneshot_tf.runs import experiment, exporting, testing
+from oneshot_tf.runs import experiment, exporting, plans
 from tests.commands.test_train import one_line, run
 
 SMALL = ["--image_size=8", "--way=3", "--filters=4", "--blocks=2", "--validation_episodes=20"]
@@ -129,7 +129,7 @@ def test_the_record_of_another_test_is_not_overwritten(trained, tmp_path, monkey
     (path,) = tmp_path.glob("*.json")
     before = path.read_text()
     assert run(eval_command.main, *words)[0] == 0  # the same test again
-    monkeypatch.delattr(testing.protocols, "few_shot")
+    monkeypatch.delattr(plans.protocols, "few_shot")
     code, _, errors = run(eval_command.main, *words, "--eval_queries=3")
     assert code == 1 and "of another test (queries differ)" in one_line(errors)
     code, _, errors = run(eval_command.main, *words, "--checkpoint=last")

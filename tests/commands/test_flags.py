@@ -6,6 +6,7 @@ from oneshot_tf.commands import flags
 from oneshot_tf.errors import UserError
 from oneshot_tf.options import Options, option
 from oneshot_tf.run_config import TrainOptions
+from oneshot_tf.test_options import TestOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,10 +187,11 @@ def test_a_span_sets_both_of_its_numbers(word, expected):
 
 
 @pytest.mark.parametrize(
-    "text, expected", [("5", (5,)), ("5,20", (5, 20)), ("1:3", (1, 2, 3)), ("1:2,2,7", (1, 2, 7))]
+    "text, expected", [("5", (5,)), ("5,20", (5, 20)), ("2:4", (2, 3, 4)), ("2:3,3,7", (2, 3, 7))]
 )
 def test_numbers_are_one_some_or_all_between_two(text, expected):
-    assert flags.parse(["eval", f"--way={text}"], {"way": (range, "x")}, []).get("way") == expected
+    test = flags.parse(["eval", f"--way={text}"], {}, [TestOptions]).options(TestOptions)
+    assert test.way == expected
 
 
 @pytest.mark.parametrize("value", ["20:5", "5:", ":5", "5:6:7", "five", "5.0"])

@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw
 
 from oneshot_tf.commands import predict
 from oneshot_tf.errors import UserError
-from oneshot_tf.run_config import DataOptions
 from oneshot_tf.runs import exporting
-from tests.serving.exports import SIZE, WAY, make_run
+from oneshot_tf.serving import model
+from tests.serving.exports import WAY, make_run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -66,29 +66,27 @@ print([name for name in sys.modules if name.startswith(parts)])
 """
 
 
-def in_a_process(program, run, pictures):
-    """The lines that a program prints, asked with relative paths."""
-    words = [f"--export={run / 'export'}", "--support=support", "--query=new/*.png,new/photo.jpg"]
-    done = subprocess.run(
-        [sys.executable, *program, *words],
-        cwd=pictures,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+WORDS = ["--support=support", "--query=new/*.png,new/photo.jpg"]
 
 
-def test_command_prints_a_line_a_picture(run, pictures):
-    head, *lines = in_a_process(["-m", "oneshot_tf.predict"], run, pictures)
+def test_command_prints_a_line_a_picture(run, pictures, monkeypatch, capsys):
+    monkeypatch.chdir(pictures)
+    head, *lines = ask(capsys, f"--export={run / 'export'}", *WORDS).splitlines()
     assert head.split() == ["file", "class", "probability", "runner-up"]
     files = [line.split()[0] for line in lines]
     assert files == [f"new/{name}" for name in ("0.png", "1.png", "2.png", "photo.jpg")]
 
 
 def test_the_saved_model_is_all_it_needs(run, pictures):
-    assert in_a_process(["-c", PROBE], run, pictures)[-1] == "[]"
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, f"--export={run / 'export'}", *WORDS],
+        cwd=pictures,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_answers_are_the_exports(run, pictures, capsys):
@@ -121,18 +119,15 @@ def test_answers_are_the_exports(run, pictures, capsys):
 def test_many_queries_are_asked_in_parts(run, pictures, monkeypatch, capsys):
     words = [f"--export={run}", f"--support={pictures / 'support'}", f"--query={pictures / 'new'}"]
     together = ask(capsys, *words)
-    monkeypatch.setattr(predict, "_AT_ONCE", 3)
+    monkeypatch.setattr(model, "AT_ONCE", 3)
     assert ask(capsys, *words) == together
 
 
 def test_support_takes_turns(pictures):
     classes = predict.support_files(pictures / "support", None)
-    options = DataOptions(dataset="folder", image_size=SIZE)
-    images, labels = predict.read_support(classes, options)
-    assert labels.tolist() == [0, 1, 2, 0, 1, 2, 1, 2, 2]
-    assert images.shape == (9, SIZE, SIZE, 1) and images.min() >= 0.0 and images.max() <= 1.0
-    last = pictures / "support" / "é" / "3.png"
-    np.testing.assert_array_equal(images[-1], predict.read(last, options))
+    files, names = predict.in_turns(classes)
+    assert names == ["a", "b c", "é", "a", "b c", "é", "b c", "é", "é"]
+    assert files[0].parent.name == "a" and files[-1] == pictures / "support" / "é" / "3.png"
 
 
 def test_newest_export_is_found(tmp_path):
@@ -141,8 +136,8 @@ def test_newest_export_is_found(tmp_path):
         (tmp_path / "export" / number / "saved_model.pb").write_bytes(b"")
     (tmp_path / "export" / "11").mkdir()  # not finished
     ten = tmp_path / "export" / "10"
-    assert predict.find_export(tmp_path) == predict.find_export(tmp_path / "export") == ten
-    assert predict.find_export(tmp_path / "export" / "2").name == "2"
+    assert model.find_export(tmp_path) == model.find_export(tmp_path / "export") == ten
+    assert model.find_export(tmp_path / "export" / "2").name == "2"
 
 
 def test_queries_keep_their_order_and_odd_names(tmp_path, monkeypatch):

@@ -50,7 +50,7 @@ def make_run(tmp_path):
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A folder with one record and a README, made the current one."""
+    """A folder with one record and a page of results, made the current one."""
     monkeypatch.chdir(tmp_path)
     results = tmp_path / "results"
     results.mkdir()
@@ -65,7 +65,8 @@ def project(tmp_path, monkeypatch):
         "train": {"episodes": 100_000},
     }
     (results / "one.json").write_text(dump(record))
-    (tmp_path / "README.md").write_text(f"# T\n{tables.BEGIN}\n{tables.END}\nend\n")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "results.md").write_text(f"# T\n{tables.BEGIN}\n{tables.END}\nend\n")
     return tmp_path
 
 
@@ -75,8 +76,8 @@ def test_report_end_to_end(project, make_run, capsys):
     printed = capsys.readouterr().out
     assert "| 82.3 |" in printed and "*85.6*" in printed
     assert "want of a curve: mann_1head_omniglot_2, flmn_omniglot_2_paper" in printed
-    readme = (project / "README.md").read_text()
-    assert "| 82.3 |" in readme and readme.endswith(f"{tables.END}\nend\n")
+    page = (project / "docs" / "results.md").read_text()
+    assert "| 82.3 |" in page and page.endswith(f"{tables.END}\nend\n")
     assert "| 82.3 |" in (project / "results" / "tables.md").read_text()
     curve = json.loads((project / "results" / "curves" / f"{FLMN}-seed1.json").read_text())
     assert len(curve["points"]) == 100 and curve["seed"] == 1 and curve["commit"] == "abc"
@@ -125,21 +126,21 @@ def test_a_few_shot_run_keeps_a_curve_and_is_drawn(project, tmp_path, make_run):
 
 
 def test_users_mistakes_are_one_line(project, monkeypatch, capsys):
-    (project / "README.md").write_text("no marks")
+    (project / "docs" / "results.md").write_text("no marks")
     monkeypatch.setattr(sys, "argv", ["report"])
-    monkeypatch.delitem(sys.modules, "oneshot_tf.report")
+    monkeypatch.delitem(sys.modules, "oneshot_tf.report", raising=False)
     with pytest.raises(SystemExit) as caught:
         runpy.run_module("oneshot_tf.report", run_name="__main__")
     assert caught.value.code == 1
     error = capsys.readouterr().err
-    assert error.startswith("error: --readme=README.md must have") and error.count("\n") == 1
+    assert error.startswith("error: --page=docs/results.md must have") and error.count("\n") == 1
 
 
-def test_a_readme_that_was_named_has_to_be_there(project):
-    (project / "README.md").unlink()
+def test_a_page_that_was_named_has_to_be_there(project):
+    (project / "docs" / "results.md").unlink()
     report.main(["report"])  # the default may be missing
     with pytest.raises(UserError, match="cannot be read"):
-        report.main(["report", "--readme=OTHER.md"])
+        report.main(["report", "--page=OTHER.md"])
 
 
 def test_a_folder_that_is_no_run_is_a_users_error(project):

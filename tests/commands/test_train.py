@@ -210,15 +210,14 @@ def test_eval_draws_the_first_episode(trained, tmp_path):
 def test_the_episode_drawn_is_the_first_that_is_tested(distinct_dataset, make_source):
     from oneshot_tf.models.base import Learner
     from oneshot_tf.options import Options
-    from oneshot_tf.run_config import EvalOptions
-    from oneshot_tf.runs import testing
+    from oneshot_tf.runs import plans
+    from oneshot_tf.test_options import TestOptions
 
     learner = Learner(Options(), way=3, image_size=8, channels=1)
-    parsed = flags.parse(["eval", "--way=3"], {"way": (range, "x"), "shot": (range, "x")}, [])
-    options, population = EvalOptions(eval_queries=2), make_source(distinct_dataset)
+    test, source = TestOptions(way=3, eval_queries=2), make_source(distinct_dataset)
     config = SimpleNamespace(train=SimpleNamespace(way=3))
-    found = testing.first_episode(learner, config, population, parsed, options)
-    tested = testing.few_shot_sampler(population, 3, 1, options)(0)
+    found = plans.few_shot_plan(learner, config, source, test).first()
+    tested = plans.few_shot_sampler(source, 3, 1, 2, test)(0)
     for drawn, first in zip(found, tested, strict=True):
         assert len(drawn) == 1
         np.testing.assert_array_equal(drawn[0], first[0])

@@ -105,13 +105,13 @@ def test_a_training_step_has_a_finite_loss_and_reaches_every_weight(name, make_l
             weight.assign(0.1 * tf.random.stateless_normal(weight.shape, [0, i]))
     episode = sampler_for(learner, population)(tf.constant(0))
     with tf.GradientTape() as tape:
-        loss, metrics = learner.train_loss(episode)
+        loss, right, shown, _ = learner.train_loss(episode)
     weights = learner.trainable_variables
     gradients = tape.gradient(loss, weights)
     assert loss.shape == () and np.isfinite(loss)
     answers = episode.query_labels if learner.episode == "few_shot" else episode.labels
-    assert float(tf.reduce_sum(metrics["shown"])) == answers.shape.num_elements()
-    assert (metrics["right"] <= metrics["shown"]).numpy().all()
+    assert float(tf.reduce_sum(shown)) == answers.shape.num_elements()
+    assert (right <= shown).numpy().all()
     for weight, gradient in zip(weights, gradients, strict=True):
         assert gradient is not None, f"{weight.name} has no gradient"
         assert np.isfinite(gradient).all(), weight.name

@@ -130,7 +130,7 @@ def test_a_missing_folder_is_a_users_error(tmp_path):
 
 
 def test_replacing_is_idempotent_and_keeps_the_rest(tmp_path):
-    path = tmp_path / "README.md"
+    path = tmp_path / "results.md"
     path.write_text(f"# Title\n\n{tables.BEGIN}\nold\n{tables.END}\n\nmore\n")
     tables.replace(path, "| new |\n")
     once = path.read_text()
@@ -145,7 +145,7 @@ def test_replacing_is_idempotent_and_keeps_the_rest(tmp_path):
     ["nothing", tables.BEGIN, f"{tables.END} {tables.BEGIN}", f"{tables.BEGIN}{tables.END}" * 2],
 )
 def test_missing_marks_are_an_error_and_leave_the_file(tmp_path, content):
-    path = tmp_path / "README.md"
+    path = tmp_path / "results.md"
     path.write_text(content)
     with pytest.raises(UserError, match="must have the lines"):
         tables.replace(path, "new\n")

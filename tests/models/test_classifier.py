@@ -27,10 +27,10 @@ def test_training_is_a_softmax_over_all_training_classes(make_learner, head):
     expected = []
     for row, label in zip(logits, pictures.labels.numpy(), strict=True):
         expected.append(math.log(sum(math.exp(x) for x in row)) - row[label])
-    loss, metrics = learner.train_loss(pictures)
+    loss, right, shown, _ = learner.train_loss(pictures)
     np.testing.assert_allclose(loss, np.mean(expected), rtol=1e-4)
-    right = sum(logits.argmax(1) == pictures.labels.numpy())
-    assert metrics["right"].numpy().tolist() == [right] and float(metrics["shown"][0]) == 6.0
+    answered = sum(logits.argmax(1) == pictures.labels.numpy())
+    assert right.numpy().tolist() == [answered] and float(shown[0]) == 6.0
 
 
 @pytest.mark.parametrize("aggregate", ["nearest", "sum", "mean"])

@@ -60,9 +60,9 @@ def test_loss_and_state_against_a_loop(make_learner, begins, dropout):
     found, after, first = reference.read(
         weights, episode.inputs.numpy(), episode.targets.numpy(), state, masks
     )
-    loss, metrics, state = learner.train_loss(episode, some_state())
+    loss, right, shown, state = learner.train_loss(episode, some_state())
     np.testing.assert_allclose(loss, -found.sum() / BATCH, rtol=1e-5)
-    assert float(metrics["right"][0]) == first.sum() and float(metrics["shown"][0]) == BATCH * STEPS
+    assert float(right[0]) == first.sum() and float(shown[0]) == BATCH * STEPS
     for layer, expected in enumerate(after):
         np.testing.assert_allclose(state.hidden[layer], expected["hidden"], atol=1e-5)
         np.testing.assert_allclose(state.cell[layer], expected["cell"], rtol=1e-5, atol=1e-5)
@@ -79,7 +79,7 @@ def test_pieces_go_on_where_the_last_one_ended(make_learner):
         now = slice(number * STEPS, (number + 1) * STEPS)
         noise = tf.constant([0, number], tf.int64)
         episode = RunningText(inputs[:, now], targets[:, now], tf.constant(number == 0), noise)
-        loss, _, state = learner.train_loss(episode, state)
+        loss, _, _, state = learner.train_loss(episode, state)
         losses.append(float(loss))
     np.testing.assert_allclose(sum(losses), -tf.reduce_sum(whole) / BATCH, rtol=1e-5)
 

@@ -97,7 +97,7 @@ def test_updates_by_hand(make_run):
     for number in range(6):
         episode = hand.sample(tf.constant(number * BATCH, tf.int64))
         with tf.GradientTape() as tape:
-            loss, _, state = hand.learner.train_loss(episode, state)
+            loss, _, _, state = hand.learner.train_loss(episode, state)
         gradients = tape.gradient(loss, hand.learner.trainable_variables)
         gradients = [tf.convert_to_tensor(g).numpy() for g in gradients]
         norm = np.sqrt(sum((g**2).sum() for g in gradients))

@@ -62,10 +62,10 @@ def test_the_loss_against_loops(make_learner, episode, share):
                 if label >= 0 and n >= episode.support_labels.shape[1]:
                     right += memory.slots[memory.similarities(step[-1][0])[0][1]][1] == label
             memory.update(step)
-    found, metrics = learner.train_loss(episode)
+    found, *metrics, _ = learner.train_loss(episode)
     np.testing.assert_allclose(found, np.mean(losses), rtol=1e-4, atol=1e-6)
     queries = (episode.query_labels.numpy() >= 0).sum()
-    assert [metrics[key].numpy()[0] for key in ("right", "shown")] == [right, queries]
+    assert [number.numpy()[0] for number in metrics] == [right, queries]
 
 
 @pytest.mark.parametrize("name", ["rare_events", "gaussian_memory"])
@@ -87,7 +87,7 @@ def test_only_the_asking_side_learns(make_learner, episode, name, monkeypatch):
         monkeypatch.setattr(learner, "contrast_loss", function)
         with tf.GradientTape() as tape:
             tape.watch(rows)
-            loss, _ = learner.memory_loss(rows, episode)
+            loss, *_ = learner.memory_loss(rows, episode)
         gradients.append(tape.gradient(loss, rows).numpy())
     np.testing.assert_allclose(*gradients, rtol=1e-6)
     assert np.abs(gradients[0]).max() > 0

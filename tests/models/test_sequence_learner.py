@@ -30,8 +30,9 @@ def close(found, expected, tolerance=1e-5):
 
 def loss_and_gradients(learner, episode):
     with tf.GradientTape() as tape:
-        loss, metrics = learner.train_loss(episode)
-    return loss, metrics, tape.gradient(loss, learner.trainable_variables)
+        found = learner.train_loss(episode)
+        loss = found.loss
+    return loss, found, tape.gradient(loss, learner.trainable_variables)
 
 
 def permute_labels(learner, permutation):
@@ -83,7 +84,7 @@ def test_all_kinds_of_execution_agree(name, encoder, make_learner):
     loss, metrics, gradients = found.pop("while")
     for other_loss, other_metrics, other in found.values():
         close(other_loss, loss)
-        np.testing.assert_array_equal(other_metrics["right"], metrics["right"])
+        np.testing.assert_array_equal(other_metrics.right, metrics.right)
         for a, b in zip(other, gradients, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * np.abs(b).max() + 1e-7)
 
@@ -112,10 +113,10 @@ def test_loss_and_metrics_of_known_logits(make_learner):
     labels = tf.constant([[1, 0, 1, 2, 1, 1]])
     episode = make_episode(batch=1, steps=6)
     episode = episode._replace(labels=labels, presentations=count_presentations(labels))
-    loss, metrics = learner.train_loss(episode)
+    loss, right, shown, _ = learner.train_loss(episode)
     close(loss, (4 * math.log(2.0) + 2 * math.log(4.0)) / 6)
-    np.testing.assert_array_equal(metrics["right"], [1, 1])  # 6 steps, 3 classes: two presentations
-    np.testing.assert_array_equal(metrics["shown"], [3, 1])
+    np.testing.assert_array_equal(right, [1, 1])  # 6 steps, 3 classes: two presentations
+    np.testing.assert_array_equal(shown, [3, 1])
 
 
 def test_string_labels_are_five_one_hot_characters(make_learner):
@@ -157,7 +158,7 @@ def test_string_labels_train_with_fifteen_classes(execution, make_learner):
     episode = make_episode(steps=15, labels=CHARACTERS**LENGTH)
     loss, metrics, gradients = loss_and_gradients(learner, episode)
     assert all(np.isfinite(gradient).all() for gradient in gradients)
-    assert metrics["right"].shape == (1,)
+    assert metrics.right.shape == (1,)
     assert float(loss) == pytest.approx(5 * math.log(5.0), rel=0.3)
 
 

@@ -40,6 +40,6 @@ def test_it_is_trained_on_pairs(learner, episode):
     expected = reference.pair_loss(
         scores + float(learner.bias), episode.support_labels.numpy(), episode.query_labels.numpy()
     )
-    loss, metrics = learner.train_loss(episode)
+    loss, _, shown, _ = learner.train_loss(episode)
     np.testing.assert_allclose(loss, expected, rtol=1e-3)
-    assert metrics["shown"].numpy().tolist() == [7.0]
+    assert shown.numpy().tolist() == [7.0]

@@ -8,13 +8,13 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from oneshot_tf.runs import encoder_weights
 from oneshot_tf.data import splits
 from oneshot_tf.episodes import FewShotEpisode
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import dump
 from oneshot_tf.models.matching import MatchingOptions
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
+from oneshot_tf.runs import encoder_weights
 from oneshot_tf.serving import signatures
 from oneshot_tf.training.checkpoints import Checkpoints
 
@@ -133,7 +133,7 @@ def test_a_step_and_weights_for_another_run(learner, optimizer, episode, tmp_pat
     before = learner.embedding.learned[0].numpy()
     # not in a graph: that takes minutes to make
     with tf.GradientTape() as tape:
-        loss, _ = learner.train_loss(episode)
+        loss = learner.train_loss(episode).loss
     gradients = tape.gradient(loss, weights)
     optimizer.apply_gradients(zip(gradients, weights, strict=True))
     assert np.isfinite(loss) and np.isfinite(tf.linalg.global_norm(gradients))

@@ -7,11 +7,10 @@ import pytest
 import tensorflow as tf
 
 from oneshot_tf import models
-from oneshot_tf.commands import configs, flags
-from oneshot_tf.runs import experiment
+from oneshot_tf.commands import configs
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
-from oneshot_tf.run_config import DataOptions, TrainOptions
+from oneshot_tf.runs import experiment, kinds
 from tests.sampling.helpers import assert_equal_episodes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -21,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def test_every_config_is_one(path, monkeypatch):
     monkeypatch.chdir(ROOT)
     argv = ["train.py", f"--flagfile=configs/{path.name}"]
-    parsed = flags.parse(argv, {}, [TrainOptions, DataOptions], configs.model_options)
+    parsed = configs.parse(argv)
     config = configs.make_config(parsed, configs.config_name(argv))
     assert config.name == path.stem
     assert path.stem.startswith(f"{config.model}_")
@@ -30,9 +29,7 @@ def test_every_config_is_one(path, monkeypatch):
 def config_of(*words):
     """The config of a command line; FLMN's unless it says otherwise."""
     argv = ["train.py", "--model=flmn", *words]
-    return configs.make_config(
-        flags.parse(argv, {}, [TrainOptions, DataOptions], configs.model_options)
-    )
+    return configs.make_config(configs.parse(argv))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +79,7 @@ def test_a_classifier_counts_its_classes(make_dataset):
     ],
 )
 def test_validation_has_the_most_ways_and_the_fewest_shots(words, classes, expected):
-    assert experiment.validation_setting(config_of(*words).train, classes) == expected
+    assert kinds.hardest(config_of(*words).train, classes) == expected
 
 
 def test_sequences_have_one_length():
@@ -96,17 +93,15 @@ def test_training_and_validation_draw_what_each_needs(
 ):
     config = config_of(f"--model={model}", "--way=2:3", "--shot=1:2", "--queries=2")
     learner = make_learner(model)
-    kinds = []
-    for stream in ("train", "validation"):
-        sample = experiment.make_sampler(
-            learner, config, make_source(distinct_dataset), stream, 2, 0
-        )
-        kinds.append(sample(tf.constant(0)))
+    kind, source = kinds.of(learner), make_source(distinct_dataset)
+    trained = kind.training(learner, config, source, 2)(tf.constant(0))
+    sample, batch = kind.validation(learner, config, source)
+    validated = sample(tf.constant(0))
     if model == "classifier":
-        assert kinds[0].images.shape[0] == 2
+        assert trained.images.shape[0] == 2
     else:
-        assert kinds[0].support.shape[1] in (2, 3, 4, 6)
-    assert kinds[1].support.shape[1] == 3 and kinds[1].query.shape[1] == 6
+        assert trained.support.shape[1] in (2, 3, 4, 6)
+    assert validated.support.shape[:2] == (batch, 3) and validated.query.shape[1] == 6
 
 
 @pytest.mark.parametrize("words", [["--model=matching", "--way=2:3"], ["--model=classifier"], []])
@@ -117,7 +112,7 @@ def test_shares_of_a_batch_are_its_rows(make_dataset, make_source, words):
     learner = types.SimpleNamespace(episode=kind, num_labels=3)
     population = make_source(make_dataset([8, 9, 8, 8]))
     whole, share = (
-        experiment.make_sampler(learner, config, population, "train", batch, 0) for batch in (4, 2)
+        kinds.of(learner).training(learner, config, population, batch) for batch in (4, 2)
     )
     for start in (0, 8):
         expected = whole(tf.constant(start, tf.int64))

@@ -5,7 +5,7 @@ import json
 import types
 
 from oneshot_tf.runs import workdirs
-from tests.test_experiment import config_of
+from tests.runs.test_experiment import config_of
 
 
 def test_a_run_from_before_an_option_was_added_is_the_same_run():

@@ -3,9 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from oneshot_tf.commands import configs, flags
+from oneshot_tf.commands import configs
 from oneshot_tf.data import splits
-from oneshot_tf.run_config import DataOptions, TrainOptions
 from oneshot_tf.runs import experiment, workdirs
 from oneshot_tf.training import checkpoints, optimizers
 
@@ -30,9 +29,7 @@ def make_run(workdir, dataset, *words, name=None, updates=10):
     Returns:
       (learner, `RunConfig`).
     """
-    parsed = flags.parse(
-        ["test", *SMALL, *words], {}, [TrainOptions, DataOptions], configs.model_options
-    )
+    parsed = configs.parse(["test", *SMALL, *words])
     config = configs.make_config(parsed, name)
     workdirs.prepare(workdir, config, dataset, splits.shuffled(dataset.class_names, 0))
     learner = experiment.make_learner(config)

@@ -1,0 +1,158 @@
+"""What one test asks, put together before anything is measured."""
+
+import functools
+import typing
+
+import tensorflow as tf
+
+from oneshot_tf.episodes import ClozeEpisode
+from oneshot_tf.errors import UserError
+from oneshot_tf.evaluation import protocols
+from oneshot_tf.sampling import few_shot, sequence
+from oneshot_tf.sampling import source as sources
+
+MOST_NUMBERS = 5 * 10**7  # of all differences of features of an answer's pairs of pictures
+SETTINGS = ((5, 1), (5, 5), (20, 1), (20, 5))  # way and shot of the usual tables
+SENTENCES = ((5, 1), (5, 2), (5, 3))  # of the one with sentences
+QUERIES = 15  # of a class, where nothing is said
+QUERIES_OF_WORDS = 1  # of which there are few sentences
+
+
+class Plan(typing.NamedTuple):
+    """One test.
+
+    Attributes:
+      protocol: what the record says of it: {"kind", "way", "shot", ...}.
+      keys: names of the settings in the record, as far as they are known beforehand.
+      measure: () -> what a protocol gives, by setting or presentation.
+      first: () -> its first episode, a batch of one, of the kind that the model draws.
+      more: () -> {name: value}, what the record gets besides.
+    """
+
+    protocol: dict
+    keys: tuple
+    measure: typing.Callable
+    first: typing.Callable
+    more: typing.Callable = dict
+
+
+def sequence_plan(learner, config, source, test):
+    """Accuracy by presentation, in episodes as long as the training's.
+
+    Args:
+      learner: a model that answers `SequenceEpisode`.
+      config: `RunConfig`.
+      source: `Source` of the classes to test on.
+      test: `TestOptions`.
+    """
+    train = config.train
+    (way, *ways), (shot, *shots) = test.way or (train.way,), test.shot or (train.shot,)
+    if ways or shots:
+        raise UserError("--way and --shot must be one number each for sequences")
+    if way != train.way:
+        raise UserError(f"--way must be {train.way}, as trained. Received: {way}")
+    sampler = functools.partial(sequence_sampler, learner, config, source, shot, test)
+    return Plan(
+        protocol={"kind": "sequence", "way": train.way, "shot": shot},
+        keys=(),
+        measure=lambda: protocols.sequence(learner, sampler(), test.eval_episodes, shot),
+        first=lambda: sampler(batch=1)(tf.constant(0, tf.int64)),
+    )
+
+
+def few_shot_plan(learner, config, source, test):
+    """Accuracy on queries, for the ways and shots given or the usual ones; as `sequence_plan`."""
+    settings = settings_of(learner, config, source, test)
+    queries = queries_of(learner, test)
+    logits_of, described = protocols.finetuning(
+        learner, test.finetune_steps, test.finetune_rate, test.finetune_match
+    )
+    ways, shots = (sorted({s[i] for s in settings}) for i in (0, 1))
+
+    def first():
+        if learner.fixed_way:  # it draws sequences
+            sample = sequence_sampler(learner, config, source, config.train.shot, test, batch=1)
+        else:
+            sample = few_shot_sampler(source, *settings[0], queries, test, batch=1)
+        return sample(tf.constant(0, tf.int64))
+
+    return Plan(
+        protocol={"kind": "few_shot", "way": ways, "shot": shots, "queries": queries, **described},
+        keys=tuple(key_of(*setting) for setting in settings),
+        measure=lambda: measure_few_shot(learner, source, settings, queries, logits_of, test),
+        first=first,
+    )
+
+
+def key_of(way, shot):
+    """A setting's name in records."""
+    return f"{way}w{shot}s"
+
+
+def queries_of(learner, test):
+    """Queries of a class: as asked, else what the thing that is read has enough of."""
+    return test.eval_queries or (QUERIES_OF_WORDS if learner.vocabulary else QUERIES)
+
+
+def settings_of(learner, config, source, test):
+    """[(way, shot)] of the few-shot protocol: the usual ones as far as model and data go."""
+    ways, shots = test.way, test.shot
+    usual = SENTENCES if learner.vocabulary else SETTINGS
+    settings = [(w, s) for w, s in usual if w in (ways or [w]) and s in (shots or [s])]
+    if not settings or any(len(chosen or ()) > 1 for chosen in (ways, shots)):
+        settings = [(w, s) for w in ways or (config.train.way,) for s in shots or (1,)]
+    if ways is None:
+        there = source.people.num_classes
+        settings = [s for s in settings if s[0] <= there] or [(there, s) for s in shots or (1,)]
+    most = learner.fixed_way
+    if most and ways is None:
+        return [s for s in settings if s[0] <= most] or [(most, s) for s in shots or (1,)]
+    if most and max(ways) > most:
+        raise UserError(f"--way must be at most {most}, as trained. Received: {max(ways)}")
+    return settings
+
+
+def measure_few_shot(learner, source, settings, queries, logits_of, test):
+    """{setting: accuracy}; every picture is embedded once where that gives the same answers."""
+    once = logits_of is None and learner.embeds_alone and not source.varied
+    if once:
+        source = sources.embedded(source, learner.features)
+        logits_of = learner.answer_embedded
+    accuracy = {}
+    for way, shot in settings:
+        batch = protocols.fitting_batch(way * (shot + queries))
+        if once:
+            pairs = way * queries * way * shot * source.features.shape[1]
+            batch = max(1, min(protocols.BATCH, MOST_NUMBERS // pairs))
+        told = ClozeEpisode in learner.answers
+        sample = few_shot_sampler(source, way, shot, queries, test, batch, told)
+        found = protocols.few_shot(learner, sample, test.eval_episodes, batch, logits_of)
+        accuracy[key_of(way, shot)] = found
+    return accuracy
+
+
+def sequence_sampler(learner, config, source, shot, test, batch=protocols.BATCH):
+    """(first) -> sequence episodes of the test."""
+    return sequence.sampler(
+        source,
+        seed=test.eval_seed,
+        stream=test.part,
+        batch=batch,
+        way=config.train.way,
+        per_class=shot,
+        num_labels=learner.num_labels,
+    )
+
+
+def few_shot_sampler(source, way, shot, queries, test, batch=protocols.BATCH, told=False):
+    """(first) -> few-shot episodes of the test; `told` the words behind the labels, for an oracle."""
+    return few_shot.sampler(
+        source,
+        seed=test.eval_seed,
+        stream=test.part,
+        batch=batch,
+        way=way,
+        shot=shot,
+        queries=queries,
+        told=told,
+    )
