@@ -7,7 +7,7 @@ import pathlib
 from oneshot_tf import data, models
 from oneshot_tf.data.sentences import Sentences
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import records
+from oneshot_tf.evaluation import papers, records
 from oneshot_tf.files import read_bytes, read_json, replacing
 from oneshot_tf.options import earlier_values
 from oneshot_tf.run_config import RunConfig, TrainOptions, check_stored
@@ -126,6 +126,7 @@ def read_config(workdir):
     if not path.is_file():
         raise UserError(f"{path} is not there; is this the folder of a run?")
     fields = stored_config(path)
+    fields = {**fields, **papers.named(fields)}
     model, source = models.find(fields["model"]), data.find(fields["data"].get("dataset"))
     try:
         return RunConfig.from_json(fields, model.Options, source.Options)
