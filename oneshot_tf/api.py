@@ -17,7 +17,7 @@ from oneshot_tf import data, models
 from oneshot_tf.commands import configs, flags
 from oneshot_tf.errors import UserError
 from oneshot_tf.options import did_you_mean
-from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
+from oneshot_tf.run_config import RunConfig, TrainOptions
 from oneshot_tf.runs import experiment, exporting, testing, workdirs
 from oneshot_tf.serving.model import Model, of_export, of_learner
 from oneshot_tf.test_options import TestOptions
@@ -168,8 +168,8 @@ def _config(model, dataset, options):
             values |= {name: high, f"{name}_from": low}
         else:
             values[name] = str(value) if isinstance(value, os.PathLike) else value
-    known = {f.name for cls in (TrainOptions, DataOptions) for f in dataclasses.fields(cls)}
-    known |= {f.name for f in dataclasses.fields(models.find(model).Options)}
+    own = data.find(values["dataset"]).Options, models.find(model).Options
+    known = {f.name for cls in (TrainOptions, *own) for f in dataclasses.fields(cls)}
     _check_names(set(options) - known, known, f"train.py --model={model}")
     return configs.make_config(flags.Parsed(values))
 

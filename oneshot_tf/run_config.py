@@ -5,21 +5,27 @@ import dataclasses
 from oneshot_tf.errors import UserError
 from oneshot_tf.options import Options, from_fields, option
 
+# Once options of all data sets, now of one each: the configs of older runs name them.
+FORMERLY_GENERAL = ("centre_crop", "min_images", "mirrored_copies", "max_sentences")
+PARTS = {"name": str, "model": str, "data": dict, "train": dict, "options": dict}  # of a config
+
 
 @dataclasses.dataclass(frozen=True)
 class DataOptions(Options):
-    """Which pictures, how large, which classes, and how they are varied."""
+    """Which pictures, how large, which classes, and how they are varied.
+
+    What only one data set has is in a subclass beside its loader, see `data/sources.py`.
+    """
 
     dataset: str = option(
         "omniglot",
-        "omniglot, mnist, minimnist, glyphs, mini_imagenet, tiny_imagenet, imagenet, lfw, ptb, or folder "
-        "(your own)",
+        "which data set; `folder` is your own, a folder of pictures a class",
     )
     data_dir: str | None = option(None, "where the data is (default: $ONESHOT_TF_DATA, else data)")
     read: str = option(
         "memory",
         "where pictures are kept: all in memory; or, of data sets of picture files, in their files, "
-        "decoded while the model trains (imagenet: files)",
+        "decoded while the model trains",
         choices=("memory", "files"),
     )
     skip_damaged: bool = option(
@@ -27,43 +33,21 @@ class DataOptions(Options):
     )
     split: str | None = option(
         None,
-        "which classes train: omniglot has vinyals, background, flmn; mini_imagenet ravi, vinyals; "
-        "tiny_imagenet tiny, dogs; imagenet rand, dogs; lfw tseran; ptb vinyals; all have random "
-        "(default: the data set's first)",
+        "which classes train: one of the data set's stored splits, or random (default: the first "
+        "stored one, else random)",
     )
     split_seed: int = option(0, "seed of the split `random`", low=0)
     image_size: int = option(
         28,
-        "height and width of a picture in pixels (mini_imagenet, lfw: 84, tiny_imagenet: 64, "
-        "imagenet: 224)",
+        "height and width of a picture in pixels",
         low=4,
         high=512,
     )
-    channels: int = option(1, "1 for gray, 3 for colour (the three ImageNets: 3)", low=1, high=3)
+    channels: int = option(1, "1 for gray, 3 for colour", low=1, high=3)
     ink: str = option(
         "auto",
-        "which side of a gray picture is 1; auto looks at the border (the three ImageNets, lfw: dark)",
+        "which side of a gray picture is 1; auto looks at the border",
         choices=("auto", "dark", "light"),
-    )
-    centre_crop: int = option(
-        0,
-        "lfw: cut larger pictures to their middle square of so many pixels before the resize; 0 (the "
-        "paper, whose faces are aligned) does not (lfw: 126)",
-        low=0,
-    )
-    min_images: int = option(
-        1,
-        "lfw: leave out people with fewer pictures (paper: 3; lfw: 5, which gives its 423)",
-        low=1,
-    )
-    mirrored_copies: str = option(
-        "none",
-        "lfw: every picture's mirror image is a picture of its class as well; the paper's is "
-        "`vertical`, upside down (lfw: horizontal)",
-        choices=("none", "horizontal", "vertical"),
-    )
-    max_sentences: int = option(
-        500, "ptb: at most so many sentences of a word, drawn once from all that it has", low=2
     )
     rotations: bool = option(
         True, "training: a class turned by 90, 180, 270 degrees is a new class"
@@ -101,12 +85,11 @@ class DataOptions(Options):
     )
     random_crop: int = option(
         0,
-        "training: pad by this many mirrored pixels, then cut out the size at random; 0 does not "
-        "(mini_imagenet: 8, tiny_imagenet: 4, imagenet: 16)",
+        "training: pad by this many mirrored pixels, then cut out the size at random; 0 does not",
         low=0,
         high=128,
     )
-    flip: bool = option(False, "training: mirror every other picture (the three ImageNets: true)")
+    flip: bool = option(False, "training: mirror every other picture")
     colour_jitter: float = option(
         0.0,
         "training: change brightness, contrast and saturation by up to this share; 0 does not",
@@ -228,17 +211,42 @@ class RunConfig:
         }
 
     @classmethod
-    def from_json(cls, fields, options_class):
-        """The config stored as `fields`; options that have been added since keep their default."""
+    def from_json(cls, fields, options_class, data_class=DataOptions):
+        """The config stored as `fields`; options that have been added since keep their default.
+
+        Args:
+          fields: what `to_json` made.
+          options_class: that of the model.
+          data_class: that of the data set.
+
+        Raises:
+          UserError: not the fields of a config, or values that no run has.
+        """
+        check_stored(fields)
+        known = {field.name for field in dataclasses.fields(data_class)}
+        data = {k: v for k, v in fields["data"].items() if k in known or k not in FORMERLY_GENERAL}
         return cls(
             name=fields["name"],
             model=fields["model"],
-            data=from_fields(DataOptions, fields["data"]),
+            data=from_fields(data_class, data),
             train=from_fields(TrainOptions, fields["train"]),
             options=from_fields(options_class, fields["options"]),
             paper_row=fields.get("paper_row"),
             paper_config=fields.get("paper_config"),
         )
+
+
+def check_stored(fields):
+    """Refuses what is no config of a run.
+
+    Raises:
+      UserError: no dictionary, or one that lacks a part.
+    """
+    if not isinstance(fields, dict):
+        raise UserError(f"A run's config is a JSON object. Received: {type(fields).__name__}")
+    wrong = [name for name, kind in PARTS.items() if not isinstance(fields.get(name), kind)]
+    if wrong:
+        raise UserError(f"A run's config has {', '.join(PARTS)}; not there: {', '.join(wrong)}")
 
 
 def check_training(train, model, name):

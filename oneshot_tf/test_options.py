@@ -41,7 +41,7 @@ class TestOptions(Options):
     test_rotations: bool | None = option(None, "rotated classes are classes as well")
     augment_test: bool | None = option(None, "turn and shift the test pictures as in training")
     mirrored_copies: str | None = option(
-        None, "lfw: none, horizontal or vertical (default: as in training)"
+        None, "of a data set that has them: none, horizontal or vertical (default: as in training)"
     )
     eval_episodes: int = option(1000, "test episodes", low=2)
     eval_seed: int = option(0, "seed of the test episodes", low=0)

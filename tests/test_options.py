@@ -3,15 +3,15 @@ import json
 
 import pytest
 
-from oneshot_tf import models
+from oneshot_tf import data, models
 from oneshot_tf.errors import UserError
 from oneshot_tf.options import Options, field_type, from_fields, option
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 from oneshot_tf.test_options import TestOptions
 
-CLASSES = [DataOptions, TrainOptions, TestOptions] + [
-    models.find(name).Options for name in models.MODELS
-]
+CLASSES = [TrainOptions, TestOptions, DataOptions]
+CLASSES += [source.Options for source in data.every().values() if source.Options != DataOptions]
+CLASSES += [models.find(name).Options for name in models.MODELS]
 
 
 @dataclasses.dataclass(frozen=True)

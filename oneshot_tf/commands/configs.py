@@ -34,7 +34,8 @@ def parse(argv, own=()):
       own: {name: (type, help)} of the command's own flags.
     """
     groups = [TrainOptions, DataOptions, PaperOptions]
-    return flags.parse(with_files(argv), dict(own), groups, model_options, model_defaults)
+    argv = with_files(argv)
+    return flags.parse(argv, dict(own), groups, model_options, model_defaults, data.every)
 
 
 def with_files(argv, inside=()):
@@ -122,7 +123,8 @@ def make_config(parsed, name=None):
     options = parsed.options(model.Options)
     defaults = model.defaults_for(options)
     named = parsed.options(DataOptions, defaults).dataset
-    chosen = parsed.options(DataOptions, {**defaults, **data.DATASET_DEFAULTS.get(named, {})})
+    source = data.find(named)
+    chosen = parsed.options(source.Options, {**defaults, "dataset": named, **source.defaults})
     train = parsed.options(TrainOptions, defaults)
     check_training(train, model, parsed.get("model"))
     paper = parsed.options(PaperOptions)

@@ -5,6 +5,7 @@ import sys
 
 from absl import flags
 
+from oneshot_tf.data import not_an_option
 from oneshot_tf.errors import UserError
 from oneshot_tf.options import field_type
 
@@ -44,7 +45,7 @@ def define(values, name, kind, help, choices=None):
         define_kind(name, None, help, flag_values=values)
 
 
-def parse(argv, own, groups, models=None, defaults=None):
+def parse(argv, own, groups, models=None, defaults=None, datasets=None):
     """Reads a command line (and the flag files it names).
 
     Args:
@@ -53,13 +54,16 @@ def parse(argv, own, groups, models=None, defaults=None):
       groups: options classes whose fields are flags.
       models: None, or () -> {model name: options class}; then `--model` is a flag too, and a flag
         that the named model does not have is an error.
-      defaults: None, or (model name) -> {flag: the model's own default}, for `--help`.
+      defaults: None, or (model name) -> {flag: the model's own default}.
+      datasets: None, or () -> {data set name: `DataSource`}; then the options of all of them are
+        flags, and one that the data set does not have is an error.
 
     Returns:
       `Parsed`.
 
     Raises:
-      UserError: an unknown flag, a bad value, words that are no flags, or another model's flag.
+      UserError: an unknown flag, a bad value, words that are no flags, or a flag of another model
+        or data set.
       SystemExit: after `--help`.
     """
     values = flags.FlagValues()
@@ -68,18 +72,38 @@ def parse(argv, own, groups, models=None, defaults=None):
     known = set(own)
     for cls in groups:
         known |= _define_fields(values, cls, known)
-    classes = models() if models else {}
+    kinds = {"model": models() if models else {}}
     if models:
-        define(values, "model", str, f"which model: {', '.join(classes)}")
+        define(values, "model", str, f"which model: {', '.join(kinds['model'])}")
         known.add("model")
+    sources = datasets() if datasets else {}
+    kinds["dataset"] = {name: source.Options for name, source in sources.items()}
     common = set(known)
-    for cls in classes.values():
-        known |= _define_fields(values, cls, known)
+    for classes in kinds.values():
+        for cls in classes.values():
+            known |= _define_fields(values, cls, known)
     flags.DEFINE_boolean("help", False, "this text", flag_values=values)
     try:
         rest = values(argv)
     except flags.Error as error:
         raise UserError(f"{str(error).splitlines()[0]} (--help lists the flags)") from None
+    given = _given(values, known, own, groups)
+    model = given.get("model")
+    own_defaults = defaults(model) if defaults and model in kinds["model"] else {}
+    if values["help"].value:
+        usual = {**own_defaults, **getattr(sources.get(given.get("dataset")), "defaults", {})}
+        splits = getattr(sources.get(given.get("dataset")), "splits", ())
+        print(_help(argv[0], own, groups, kinds, given, usual, splits))
+        sys.exit(0)
+    if len(rest) > 1:
+        raise UserError(f"Only flags are expected (--name=value). Received: {rest[1]!r}")
+    chosen = {"model": model, "dataset": _dataset(given, own_defaults, groups)}
+    _check_owners(set(given) - common, kinds, chosen)
+    return Parsed(given)
+
+
+def _given(values, known, own, groups):
+    """{name: value} of the flags that were said, spans and lists of numbers read."""
     given = {name: values[name].value for name in known if values[name].present}
     fields = [(cls, f) for cls in groups for f in dataclasses.fields(cls)]
     spanning = {f.name for _, f in fields if spans(f)}
@@ -88,16 +112,13 @@ def parse(argv, own, groups, models=None, defaults=None):
         given[name] = read_numbers(name, given[name])
     for name in spanning & set(given):
         given = {**read_span(name, given[name]), **{k: v for k, v in given.items() if k != name}}
-    if values["help"].value:
-        model = given.get("model")
-        own_defaults = defaults(model) if defaults and model in classes else {}
-        print(_help(argv[0], own, groups, classes, model, own_defaults))
-        sys.exit(0)
-    if len(rest) > 1:
-        raise UserError(f"Only flags are expected (--name=value). Received: {rest[1]!r}")
-    if models:
-        _check_model_flags(given, set(given) - common, classes)
-    return Parsed(given)
+    return given
+
+
+def _dataset(given, own_defaults, groups):
+    """The data set that a command line means: named, the model's default, or the general one."""
+    general = [f.default for cls in groups for f in dataclasses.fields(cls) if f.name == "dataset"]
+    return given.get("dataset", own_defaults.get("dataset", *general[:1] or [None]))
 
 
 def _define_fields(values, cls, known):
@@ -158,39 +179,63 @@ def listed(value):
     return [part for part in (value or "").split(",") if part]
 
 
-def _check_model_flags(given, specific, classes):
-    model = given.get("model")
-    if model is not None and model not in classes:
-        raise UserError(f"--model must be one of {', '.join(classes)}. Received: {model}")
-    owned = {f.name for f in dataclasses.fields(classes[model])} if model else set()
-    for name in sorted(specific - owned) if model else []:
-        owners = [
-            m for m, cls in classes.items() if name in {f.name for f in dataclasses.fields(cls)}
-        ]
-        raise UserError(f"--{name} is not a flag of {model}; it belongs to {', '.join(owners)}")
+def _check_owners(specific, kinds, chosen):
+    """Refuses a model or a data set that is not there, and flags of those that are not chosen.
+
+    Args:
+      specific: names of given flags that are not everybody's.
+      kinds: {"model" and "dataset": {name: options class}}.
+      chosen: {"model" and "dataset": name or None}.
+    """
+    for kind, classes in kinds.items():
+        name = chosen[kind]
+        if not classes or name is None:
+            continue
+        if name not in classes:
+            raise UserError(f"--{kind} must be one of {', '.join(classes)}. Received: {name}")
+        owned = set().union(*map(names_of, classes.values()))
+        for flag in sorted(specific & owned - names_of(classes[name])):
+            raise not_an_option(flag, name, classes)
 
 
-def _help(command, own, groups, classes, model, defaults):
-    """The help text: common flags, and the chosen model's."""
+def names_of(cls):
+    """The names of an options class's fields."""
+    return {field.name for field in dataclasses.fields(cls)}
+
+
+def _help(command, own, groups, kinds, given, defaults, splits):
+    """The help text: common flags, and those of the chosen model and data set."""
     lines = [f"usage: python {command} --flag=value ...", "", "flags:"]
     lines += [f"  --{name}: {help}" for name, (_, help) in own.items()]
+    general = set()
     for cls in groups:
         lines += ["", f"{cls.__name__}:", *_field_lines(cls, defaults)]
-    if model in classes:
-        lines += ["", f"--model={model}:", *_field_lines(classes[model])]
-    elif classes:
-        lines += ["", f"--model: one of {', '.join(classes)}; --model=NAME --help lists its flags"]
+        general |= names_of(cls)
+    for kind, classes in kinds.items():
+        name = given.get(kind)
+        if name in classes:
+            found = _field_lines(classes[name], defaults, general)
+            lines += ["", f"--{kind}={name}:", *(found or ["  no flags of its own"])]
+            if kind == "dataset":
+                lines.append(f"  its values of --split: {', '.join([*splits, 'random'])}")
+        elif classes:
+            lines += [
+                "",
+                f"--{kind}: one of {', '.join(classes)}; --{kind}=NAME --help lists its flags",
+            ]
     return "\n".join(
         [*lines, "", "--flagfile=FILE reads flags from a file, one a line; later flags win"]
     )
 
 
-def _field_lines(cls, defaults=()):
+def _field_lines(cls, defaults, listed_already=()):
     lines = []
     for field in dataclasses.fields(cls):
+        if field.name in listed_already:
+            continue
         choices = field.metadata["choices"]
         allowed = f" [{'|'.join(choices)}]" if choices else ""
-        value = dict(defaults).get(field.name, field.default)
+        value = defaults.get(field.name, field.default)
         default = "" if value is None else f" (default: {value})"
         lines.append(f"  --{field.name}: {field.metadata['help']}{allowed}{default}")
     return lines

@@ -28,7 +28,7 @@ def main(argv):
     for name in ("dataset", "data_dir", "output"):
         if parsed.get(name) is None:
             raise UserError(f"--{name} is missing: {own[name][1]}")
-    options = parsed.options(DataOptions, data.DATASET_DEFAULTS.get(parsed.get("dataset"), {}))
+    options = parsed.options(DataOptions, data.find(parsed.get("dataset")).defaults)
     index = shards.prepare(options, pathlib.Path(parsed.get("output")))
     size = sum(index["shards"].values()) / 2**30
     print(

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 
 from oneshot_tf.data import cache, pictures
 from oneshot_tf.data.dataset import Dataset
+from oneshot_tf.data.sources import DataSource
 
 VERSION = 1  # raise it when anything here changes a pixel: the cache and the records go by it
 ALPHABETS, CLASSES, DRAWINGS = 50, 1623, 20
@@ -68,15 +69,6 @@ def build(num_classes, size, channels):
 def _random(*key):
     """A generator of its own for every purpose, so that no class depends on another."""
     return np.random.Generator(np.random.PCG64([_SEED, *key]))
-
-
-def _draw_class(index):
-    """The name of class `index` and its drawings as Pillow images [105, 105]."""
-    alphabet = index * ALPHABETS // CLASSES
-    position = index - -(-alphabet * CLASSES // ALPHABETS)
-    strokes = _character(alphabet, position)
-    name = f"Alphabet{alphabet + 1:02d}/character{position + 1:02d}"
-    return name, [_drawing(strokes, alphabet, index, k) for k in range(DRAWINGS)]
 
 
 class _Stroke(typing.NamedTuple):
@@ -297,3 +289,6 @@ def _curve(points, smooth):
     t = (np.arange(_SAMPLES) / _SAMPLES)[None, :, None]
     pieces = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
     return np.concatenate([pieces.reshape(-1, 2), points[-1:]])
+
+
+SOURCE = DataSource(load, licence="glyphs, drawn by this package: its own licence")

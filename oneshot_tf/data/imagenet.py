@@ -15,6 +15,7 @@ what `python -m oneshot_tf.prepare` made of them, under the data directory or it
 import pathlib
 
 from oneshot_tf.data import image_files, pictures, prepared
+from oneshot_tf.data.sources import COLOUR, IMAGENET_LICENCE, DataSource
 from oneshot_tf.errors import UserError
 
 NAME = "imagenet"
@@ -89,3 +90,12 @@ def _refuse_tars(root):
             f"{tars[0]} can be read from front to end only; extract every class to a folder of its "
             f"name, {root / '<wnid>'}/*.JPEG"
         )
+
+
+SOURCE = DataSource(
+    load,
+    licence=IMAGENET_LICENCE,
+    defaults={**COLOUR, "image_size": 224, "random_crop": 16, "read": "files"},
+    picture_files=True,
+    splits=("rand", "dogs"),
+)

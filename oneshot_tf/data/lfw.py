@@ -5,12 +5,16 @@ of the aligned pictures, `lfwa.tar.gz` and `lfw-deepfunneled.tgz`, or `lfw_84.zi
 that one of them extracts to; under the data directory or its folder `lfw`.
 """
 
+import dataclasses
 import pathlib
 import random
 import re
 
 from oneshot_tf.data import image_files, splits
+from oneshot_tf.data.sources import PHOTOGRAPHS, DataSource
 from oneshot_tf.errors import UserError
+from oneshot_tf.options import option
+from oneshot_tf.run_config import DataOptions
 
 NAME = "lfw"
 # aligned ones first: they are what the papers' authors use
@@ -21,12 +25,39 @@ VALIDATION_PEOPLE = 43
 _PICTURE = re.compile(r"(?:^|/)([^/]+)/\1_\d{4}\.(?:jpe?g|png)$", re.IGNORECASE)
 
 
+@dataclasses.dataclass(frozen=True)
+class LFWOptions(DataOptions):
+    """Which people, and what of their pictures."""
+
+    dataset: str = option("lfw", "which data set")
+    centre_crop: int = option(
+        126,
+        "cut larger pictures to their middle square of so many pixels before the resize; 0 (the "
+        "paper, whose faces are aligned) does not",
+        low=0,
+        earlier=0,
+    )
+    min_images: int = option(
+        5,
+        "leave out people with fewer pictures (the paper: 3; but 5 gives its 423 people)",
+        low=1,
+        earlier=1,
+    )
+    mirrored_copies: str = option(
+        "horizontal",
+        "every picture's mirror image is a picture of its class as well; the paper's is "
+        "`vertical`, upside down",
+        choices=("none", "horizontal", "vertical"),
+        earlier="none",
+    )
+
+
 def load(data_dir, options):
     """The people with at least `min_images` pictures, sorted by name.
 
     Args:
       data_dir: the folder with an archive, or with what it extracts to.
-      options: `DataOptions`; `image_size`, `channels`, `ink`, `centre_crop`,
+      options: `LFWOptions`; `image_size`, `channels`, `ink`, `centre_crop`,
         `min_images`, `mirrored_copies`, `read` and `skip_damaged` count.
 
     Raises:
@@ -77,3 +108,13 @@ def derive_split(class_names):
     random.Random(0).shuffle(names)
     test, rest = names[:TEST_PEOPLE], names[TEST_PEOPLE:]
     return splits.make("tseran", rest[VALIDATION_PEOPLE:], rest[:VALIDATION_PEOPLE], test)
+
+
+SOURCE = DataSource(
+    load,
+    licence="Labeled Faces in the Wild (Huang et al., 2007): research",
+    Options=LFWOptions,
+    defaults={**PHOTOGRAPHS, "image_size": 84},
+    picture_files=True,
+    splits=("tseran",),
+)

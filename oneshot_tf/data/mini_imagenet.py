@@ -19,6 +19,7 @@ from PIL import Image
 
 from oneshot_tf.data import cache, image_files, pickled, pictures
 from oneshot_tf.data.dataset import Dataset
+from oneshot_tf.data.sources import COLOUR, IMAGENET_LICENCE, DataSource
 from oneshot_tf.errors import UserError
 
 MAX_CLASSES = 100
@@ -188,3 +189,12 @@ def _read_pickle(path):
                 f"{path}: class {name!r} must have rows below {len(data)}; get it again"
             )
     return {name: (data, list(chosen)) for name, chosen in rows.items()}
+
+
+SOURCE = DataSource(
+    load,
+    licence=IMAGENET_LICENCE,
+    defaults={**COLOUR, "image_size": 84, "random_crop": 8},
+    picture_files=True,
+    splits=("ravi", "vinyals"),
+)

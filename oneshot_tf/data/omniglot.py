@@ -9,8 +9,9 @@ import re
 
 import numpy as np
 
-from oneshot_tf.data import archives, cache, download, pictures
+from oneshot_tf.data import archives, cache, download, pictures, splits
 from oneshot_tf.data.dataset import from_classes
+from oneshot_tf.data.sources import DataSource
 from oneshot_tf.errors import UserError
 
 PARTS = {"images_background": 964, "images_evaluation": 659}
@@ -93,9 +94,16 @@ def _contents(source):
     """(path, bytes) of every PNG of a zip or a folder."""
     if source.is_dir():
         for path in _files(source):
-            yield path.relative_to(source.parent).as_posix(), path.read_bytes()
+            yield path.relative_to(source.parent).as_posix(), archives.read_file(path)
         return
     with archives.open_zip(source) as archive:
         for info in archive.infolist():
             if info.filename.endswith(".png"):
                 yield info.filename, archives.read(archive, info)
+
+
+SOURCE = DataSource(
+    load,
+    licence="Omniglot (Lake, Salakhutdinov and Tenenbaum, 2015): MIT licence",
+    splits=splits.OMNIGLOT_SPLITS,
+)

@@ -6,6 +6,7 @@ of `ptb.test.txt`. `<unk>` and `N` (a number) are no classes. Read from `ptb.zip
 files, under the data directory or its folder `ptb`.
 """
 
+import dataclasses
 import json
 import pathlib
 import random
@@ -15,8 +16,10 @@ import numpy as np
 
 from oneshot_tf.data import archives, splits
 from oneshot_tf.data.sentences import RESERVED, Sentences, encode
+from oneshot_tf.data.sources import DataSource
 from oneshot_tf.errors import UserError
-from oneshot_tf.files import read_bytes
+from oneshot_tf.options import option
+from oneshot_tf.run_config import DataOptions
 
 NAME = "ptb"
 FILES = {"train": "ptb.train.txt", "validation": "ptb.valid.txt", "test": "ptb.test.txt"}
@@ -24,6 +27,16 @@ TYPES = 9999  # words of the training text; with an end mark, the 10,000 that ar
 NO_CLASS = ("<unk>", "N")
 VOCABULARY = TYPES + len(RESERVED)
 VALIDATION_WORDS = 1000  # of those that the paper trains on, ours to validate on
+
+
+@dataclasses.dataclass(frozen=True)
+class PTBOptions(DataOptions):
+    """Which sentences."""
+
+    dataset: str = option("ptb", "which data set")
+    max_sentences: int = option(
+        500, "at most so many sentences of a word, drawn once from all that it has", low=2
+    )
 
 
 class _Named(typing.NamedTuple):
@@ -36,7 +49,7 @@ def load(data_dir, options):
 
     Args:
       data_dir: the folder with the archive or the files.
-      options: `DataOptions`; `split`, `split_seed` and `max_sentences` count.
+      options: `PTBOptions`; `split`, `split_seed` and `max_sentences` count.
 
     Returns:
       `Sentences`.
@@ -84,7 +97,10 @@ def read(data_dir):
             contents = archives.contents(folder / "ptb.zip", FILES.values())
             return {part: _lines(c, FILES[part]) for part, c in zip(FILES, contents, strict=True)}
         if all((folder / name).is_file() for name in FILES.values()):
-            return {part: _lines(read_bytes(folder / f), folder / f) for part, f in FILES.items()}
+            return {
+                part: _lines(archives.read_file(folder / f), folder / f)
+                for part, f in FILES.items()
+            }
     raise UserError(
         f"The Penn Treebank is not in {data_dir}; put ptb.zip there, or {', '.join(FILES.values())} "
         "of Mikolov's version, or name their folder with --data_dir=DIR"
@@ -135,3 +151,13 @@ def stored_form(split, notes):
     fields = {"name": split.name, "sha256": split.sha256(), **notes}
     parts = {part: getattr(split, part) for part in FILES}
     return json.dumps(fields | parts, indent=1, ensure_ascii=False) + "\n"
+
+
+SOURCE = DataSource(
+    load,
+    licence="the Penn Treebank (Marcus et al., 1993), derived from the Linguistic Data Consortium's corpus",
+    Options=PTBOptions,
+    defaults={"rotations": False, "test_rotations": False},
+    vocabulary=VOCABULARY,
+    splits=("vinyals",),
+)

@@ -11,6 +11,7 @@ import importlib.resources
 import json
 import random
 
+from oneshot_tf import data
 from oneshot_tf.errors import UserError
 
 # Which alphabets validate and test in the split that Snell et al. published for Vinyals et al.
@@ -25,15 +26,6 @@ _VINYALS_TEST_TOO = tuple(f"Gurmukhi/character{n}" for n in range(42, 46))
 # 109 of the paper's 1,209 training classes are ours to validate on.
 _FLMN_TRAIN, _FLMN_VALIDATION = 1209, 109
 OMNIGLOT_SPLITS = ("vinyals", "background", "flmn")
-# data set -> its stored splits, the default first
-PUBLISHED = {
-    "omniglot": OMNIGLOT_SPLITS,
-    "mini_imagenet": ("ravi", "vinyals"),
-    "tiny_imagenet": ("tiny", "dogs"),
-    "imagenet": ("rand", "dogs"),
-    "lfw": ("tseran",),
-    "ptb": ("vinyals",),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +66,7 @@ def load(dataset, options):
     Raises:
       UserError: a name that this data set does not have, or too few classes to split.
     """
-    published = PUBLISHED.get(dataset.name, ())
+    published = published_of(dataset.name)
     name = options.split or (published[0] if published else "random")
     if name in published:
         return stored(name, dataset.name)
@@ -82,6 +74,11 @@ def load(dataset, options):
         names = ", ".join([*published, "random"])
         raise UserError(f"--split of {dataset.name} must be one of {names}. Received: {name}")
     return shuffled(dataset.class_names, options.split_seed)
+
+
+def published_of(name):
+    """Names of the stored splits of a data set, the default first; () of one that has none."""
+    return data.find(name).splits if name in data.DATASETS else ()
 
 
 def shuffled(class_names, seed):
@@ -125,7 +122,7 @@ def _check_whole(dataset, fields):
     if unread:
         raise UserError(
             f"The split {fields['name']} of {dataset} is not known whole: {'; '.join(unread)}; use "
-            f"--split={PUBLISHED[dataset][0]} or --split=random"
+            f"--split={published_of(dataset)[0]} or --split=random"
         )
 
 

@@ -10,6 +10,7 @@ import pathlib
 import re
 
 from oneshot_tf.data import image_files
+from oneshot_tf.data.sources import COLOUR, IMAGENET_LICENCE, DataSource
 from oneshot_tf.errors import UserError
 
 _OFFICIAL = re.compile(r"(?:^|/)train/(n\d{8})/images/[^/]+$")
@@ -72,3 +73,12 @@ def _official(place):
             f"{place} must hold train/<wnid>/images/*.JPEG; found none; delete it and get it again"
         )
     return classes
+
+
+SOURCE = DataSource(
+    load,
+    licence=IMAGENET_LICENCE,
+    defaults={**COLOUR, "image_size": 64, "random_crop": 4},
+    picture_files=True,
+    splits=("tiny", "dogs"),
+)

@@ -10,10 +10,10 @@ import pathlib
 
 import tf_keras as keras
 
-from oneshot_tf.runs import workdirs
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import read_bytes, read_json
+from oneshot_tf.runs import workdirs
 from oneshot_tf.training.checkpoints import first_line, restore_part
 
 PUBLISHED = "imagenet"  # the value of the option that names the weights published with Keras
@@ -91,7 +91,7 @@ def _seen(value, run):
         run["data"]["dataset"],
     )
     earlier = _seen(before, _run_of(before)) if before else frozenset()
-    if earlier is None or name not in splits.PUBLISHED.get(dataset, ()):
+    if earlier is None or name not in splits.published_of(dataset):
         return None
     split = splits.stored(name, dataset)
     return earlier.union(split.train, split.validation * run["train"]["train_on_validation"])

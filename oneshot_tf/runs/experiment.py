@@ -90,7 +90,7 @@ def make_learner(config, **given):
         way=config.train.way,
         image_size=config.data.image_size,
         channels=config.data.channels,
-        vocabulary=data.VOCABULARIES.get(config.data.dataset, 0),
+        vocabulary=data.find(config.data.dataset).vocabulary,
         precision=config.train.precision,
         name=config.model,
         **given,

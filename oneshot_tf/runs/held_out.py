@@ -4,40 +4,38 @@ import dataclasses
 import pathlib
 
 from oneshot_tf import data
-from oneshot_tf.runs import experiment
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import read_json
-from oneshot_tf.run_config import DataOptions
+from oneshot_tf.runs import experiment
 from oneshot_tf.sampling import source
 
 SAID = ("dataset", "data_dir", "read", "skip_damaged", "test_rotations", "augment_test")
 # how a data set's files are read: of another one, the run's values say nothing
-READING = ("read", "skip_damaged", "ink", "centre_crop", "min_images", "mirrored_copies")
+READING = ("read", "skip_damaged", "ink")
 
 
 def data_options(config, test):
     """The run's data options, with what `TestOptions` say otherwise.
 
     Raises:
-      UserError: mirrored copies of what has none.
+      UserError: an option that this data set does not have.
     """
     said = {n: getattr(test, n) for n in (*SAID, "mirrored_copies")}
     said = {name: value for name, value in said.items() if value is not None}
     name = said.get("dataset", config.data.dataset)
-    if "mirrored_copies" in said and name != "lfw":
-        raise UserError(f"--mirrored_copies is for lfw. Received: {name}; leave it out")
     if name != config.data.dataset:
         # a turned character counts as another one; turned digits are only digits
         said = {"test_rotations": False, "split": None, **_read_as_usual(config, name), **said}
     if test.split:
         said["split"] = test.split
-    return dataclasses.replace(config.data, **said)
+    return data.changed(config.data, **said)
 
 
 def _read_as_usual(config, name):
     """{option: value} that another data set than the run's is read by where nothing is said."""
-    usual = {**dataclasses.asdict(DataOptions()), **data.DATASET_DEFAULTS.get(name, {})}
+    source = data.find(name)
+    usual = {**dataclasses.asdict(source.Options()), **source.defaults}
     found = {option: usual[option] for option in READING}
     if "folder" in (name, config.data.dataset):  # a folder of classes, not one of data sets
         found["data_dir"] = None

@@ -53,7 +53,7 @@ def evaluate(workdir, test, folders, figures=None, **given):
         "augment_test": source.varied,
         **learner.test_conditions(),
     }
-    mirrored = held_out.data_options(config, test).mirrored_copies
+    mirrored = getattr(held_out.data_options(config, test), "mirrored_copies", "none")
     if mirrored != "none":
         protocol["mirrored_copies"] = mirrored
     blank = dict.fromkeys(plan.keys)

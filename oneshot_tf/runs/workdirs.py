@@ -4,13 +4,13 @@ import hashlib
 import json
 import pathlib
 
-from oneshot_tf import models
+from oneshot_tf import data, models
 from oneshot_tf.data.sentences import Sentences
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import papers, records
 from oneshot_tf.files import read_bytes, read_json, replacing
 from oneshot_tf.options import earlier_values
-from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
+from oneshot_tf.run_config import RunConfig, TrainOptions, check_stored
 
 VOCABULARY = "vocabulary.txt"
 # options that may change between a run and its resumption: they change no weight
@@ -50,7 +50,7 @@ def prepare(workdir, config, dataset, split):
         write_vocabulary(workdir, dataset)
         records.write(path, now)
         return
-    before = read_json(path)
+    before = stored_config(path)
     differing = differences(before, now)
     if differing:
         raise UserError(
@@ -103,7 +103,7 @@ def differences(before, now):
     """
     found = []
     classes = {
-        "data": DataOptions,
+        "data": data.find(now["data"]["dataset"]).Options,
         "train": TrainOptions,
         "options": models.find(now["model"]).Options,
     }
@@ -125,9 +125,33 @@ def read_config(workdir):
     path = pathlib.Path(workdir) / "config.json"
     if not path.is_file():
         raise UserError(f"{path} is not there; is this the folder of a run?")
+    fields = stored_config(path)
+    fields = {**fields, **papers.named(fields)}
+    model, source = models.find(fields["model"]), data.find(fields["data"].get("dataset"))
+    try:
+        return RunConfig.from_json(fields, model.Options, source.Options)
+    except UserError as error:
+        raise _unreadable(path, error) from None
+
+
+def stored_config(path):
+    """What a `config.json` says.
+
+    Raises:
+      UserError: it cannot be read, or is no run's.
+    """
     fields = read_json(path)
-    fields |= papers.named(fields)
-    return RunConfig.from_json(fields, models.find(fields["model"]).Options)
+    try:
+        check_stored(fields)
+    except UserError as error:
+        raise _unreadable(path, error) from None
+    return fields
+
+
+def _unreadable(path, error):
+    return UserError(
+        f"{path} is no config of a run ({error}); restore it, or train in a new --workdir"
+    )
 
 
 def usual_checkpoint(workdir, config):

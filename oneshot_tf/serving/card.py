@@ -4,12 +4,13 @@ import dataclasses
 import pathlib
 import sys
 
-from oneshot_tf.data import DATASET_DEFAULTS
+from oneshot_tf import data
 from oneshot_tf.episodes import ClozeEpisode, SequenceEpisode
 from oneshot_tf.evaluation import papers, tables
 from oneshot_tf.evaluation.paper_protocols import PROTOCOLS
+from oneshot_tf.run_config import DataOptions
 from oneshot_tf.serving import asking
-from oneshot_tf.serving.citations import CITATIONS, LICENCES
+from oneshot_tf.serving.citations import CITATIONS
 
 ARGUMENTS = {
     "classify": (
@@ -134,7 +135,7 @@ def _training(learner, config, trained):
 
 
 def _licence(config):
-    return LICENCES.get(config.data.dataset, "pictures of the user who trained the model")
+    return data.find(config.data.dataset).licence
 
 
 _READING = (
@@ -145,7 +146,8 @@ _READING = (
 
 def _settings(learner, config, paper):
     if paper is None:
-        defaults = {**learner.defaults, **DATASET_DEFAULTS.get(config.data.dataset, {})}
+        defaults = {"dataset": DataOptions.dataset, **learner.defaults}
+        defaults |= data.find(config.data.dataset).defaults
         title, found = "defaults of this package", differences(config, None, defaults)
     else:
         title, found = f"to the letter (`{paper.name}.flags`)", differences(config, paper)
@@ -174,7 +176,7 @@ def differences(config, other=None, defaults=None):
         there = getattr(other, part) if other else type(here)()
         for field in dataclasses.fields(here):
             name = field.name
-            before, after = defaults.get(name, getattr(there, name)), getattr(here, name)
+            before, after = defaults.get(name, getattr(there, name, "")), getattr(here, name)
             idle = name in _NOT_SETTINGS or (flat and name.startswith("encoder_"))
             if name == "encoder_weights" and after:
                 after = pathlib.PurePath(after).name  # not the folder of this machine

@@ -1,4 +1,4 @@
-"""What a model card cites: the paper of every model, the licence of every data set."""
+"""What a model card cites: the paper of every model."""
 
 CITATIONS = {
     "flmn": 'Mureja, Park and Yoo, "Meta-Learning via Feature-Label Memory Network", 2017',
@@ -21,15 +21,4 @@ CITATIONS = {
     'oracle of Vinyals et al., "Matching Networks for One Shot Learning", 2016, section 4.1.3',
     "mmnet": 'Cai, Pan, Yao, Yan and Mei, "Memory Matching Networks for One-Shot Image '
     'Recognition", 2018',
-}
-LICENCES = {
-    "omniglot": "Omniglot (Lake, Salakhutdinov and Tenenbaum, 2015): MIT licence",
-    "mnist": "MNIST (LeCun, Cortes and Burges): CC BY-SA 3.0",
-    "minimnist": "MNIST (LeCun, Cortes and Burges): CC BY-SA 3.0",
-    "glyphs": "glyphs, drawn by this package: its own licence",
-    "mini_imagenet": "ImageNet (Russakovsky et al., 2015): non-commercial research",
-    "tiny_imagenet": "ImageNet (Russakovsky et al., 2015): non-commercial research",
-    "imagenet": "ImageNet (Russakovsky et al., 2015): non-commercial research",
-    "ptb": "the Penn Treebank (Marcus et al., 1993), derived from the Linguistic Data Consortium's corpus",
-    "lfw": "Labeled Faces in the Wild (Huang et al., 2007): research",
 }

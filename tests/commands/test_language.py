@@ -1,5 +1,6 @@
 """The language model as a user runs it, on a small text: train, resume, test, export."""
 
+import dataclasses
 import json
 import zipfile
 
@@ -7,7 +8,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from oneshot_tf import data
 from oneshot_tf.commands import eval as eval_command
 from oneshot_tf.commands import train as train_command
 from oneshot_tf.data import ptb
@@ -37,7 +37,7 @@ def text(tmp_path_factory):
     tokens = WORDS + 4
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ptb, "VOCABULARY", tokens)
-        patch.setitem(data.VOCABULARIES, "ptb", tokens)
+        patch.setattr(ptb, "SOURCE", dataclasses.replace(ptb.SOURCE, vocabulary=tokens))
         yield folder
 
 

@@ -12,7 +12,7 @@ from oneshot_tf.data import imagenet, lazy_images
 from oneshot_tf.errors import UserError
 from oneshot_tf.run_config import DataOptions
 
-FILES = DataOptions(**data.DATASET_DEFAULTS["imagenet"] | {"dataset": "imagenet", "image_size": 32})
+FILES = DataOptions(**{**imagenet.SOURCE.defaults, "dataset": "imagenet", "image_size": 32})
 MEMORY = dataclasses.replace(FILES, read="memory")
 
 

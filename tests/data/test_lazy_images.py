@@ -139,9 +139,7 @@ def test_faces_and_their_mirror_images(tmp_path, encode, side):
             for k in range(1, count + 1):
                 content = encode(random.integers(0, 256, (12, 10, 3), np.uint8), "JPEG")
                 archive.writestr(f"{person}/{person}_{k:04d}.jpg", content)
-    options = DataOptions(
-        dataset="lfw", image_size=8, min_images=2, centre_crop=9, mirrored_copies=side
-    )
+    options = lfw.LFWOptions(image_size=8, min_images=2, centre_crop=9, mirrored_copies=side)
     assert_same_data_sets(lambda o: lfw.load(tmp_path, o), options)
 
 

@@ -8,15 +8,13 @@ import pytest
 from oneshot_tf import data
 from oneshot_tf.data import lfw, splits
 from oneshot_tf.errors import UserError
-from oneshot_tf.run_config import DataOptions
 
 PEOPLE = {"Ann_Lee": 3, "Bo": 2, "Zed_of_1": 5}
 
 
 def options(**changed):
-    usual = data.DATASET_DEFAULTS["lfw"] | {"dataset": "lfw", "image_size": 8, "min_images": 1}
-    usual["ink"] = "light"
-    return DataOptions(**usual | {"mirrored_copies": "none"} | changed)
+    usual = {**lfw.SOURCE.defaults, "image_size": 8, "min_images": 1, "ink": "light"}
+    return lfw.LFWOptions(**usual | {"mirrored_copies": "none"} | changed)
 
 
 @pytest.fixture
@@ -114,7 +112,7 @@ def test_the_stored_split_has_the_papers_counts():
 def test_the_real_people(real_data):
     if not (real_data / "lfw_84.zip").is_file():
         pytest.skip("needs lfw_84.zip")
-    chosen = DataOptions(dataset="lfw", data_dir=str(real_data), **data.DATASET_DEFAULTS["lfw"])
+    chosen = lfw.LFWOptions(data_dir=str(real_data), **lfw.SOURCE.defaults)
     dataset = data.load(chosen)
     assert (dataset.num_classes, dataset.class_sizes.min()) == (423, 10)
     assert lfw.derive_split(dataset.class_names) == splits.load(dataset, chosen)

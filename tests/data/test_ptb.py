@@ -9,7 +9,6 @@ from oneshot_tf.data import ptb, splits
 from oneshot_tf.data.sentences import PADDING
 from oneshot_tf.errors import UserError
 from oneshot_tf.models import lstm_lm
-from oneshot_tf.run_config import DataOptions
 
 WORDS = 60
 TEXTS = {
@@ -31,7 +30,7 @@ def small(tmp_path, monkeypatch):
 
 
 def options(folder, **changed):
-    return DataOptions(dataset="ptb", data_dir=str(folder), **{"split": "random"} | changed)
+    return ptb.PTBOptions(data_dir=str(folder), **{"split": "random"} | changed)
 
 
 def test_words_have_sentences_of_their_own_part_alone(small):

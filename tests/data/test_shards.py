@@ -24,7 +24,7 @@ def small_shards(monkeypatch):
 
 @pytest.fixture(params=["imagenet", "folder"])
 def options(request, ilsvrc):
-    usual = {**data.DATASET_DEFAULTS[request.param], "dataset": request.param}
+    usual = {**data.find(request.param).defaults, "dataset": request.param}
     return DataOptions(
         **usual | {"data_dir": str(ilsvrc), "image_size": 8, "channels": 3, "read": "files"}
     )

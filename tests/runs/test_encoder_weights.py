@@ -8,13 +8,13 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from oneshot_tf.runs import encoder_weights
 from oneshot_tf.data import splits
 from oneshot_tf.episodes import FewShotEpisode
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import dump
 from oneshot_tf.models.matching import MatchingOptions
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
+from oneshot_tf.runs import encoder_weights
 from oneshot_tf.serving import signatures
 from oneshot_tf.training.checkpoints import Checkpoints
 

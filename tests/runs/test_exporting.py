@@ -1,9 +1,6 @@
 import dataclasses
 import json
 import os
-import pathlib
-import subprocess
-import sys
 
 import pytest
 import tensorflow as tf
@@ -12,8 +9,6 @@ from oneshot_tf.commands import configs, export
 from oneshot_tf.errors import UserError
 from oneshot_tf.runs import experiment, exporting, workdirs
 from tests.serving.exports import SIZE, WAY, make_run
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -66,18 +61,12 @@ def write_record(run):
         path.unlink()
 
 
-def test_command_exports_a_model_that_runs(run, tmp_path):
+def test_command_exports_a_model_that_runs(run, tmp_path, capsys):
     words = [f"--workdir={run}", f"--output={tmp_path / 'served'}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "oneshot_tf.export", *words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    path = tmp_path / "served" / "1"
-    assert f"export: {path}" in done.stdout
-    assert f"saved_model_cli show --dir {path} --all" in done.stdout
+    assert export.main(["export", *words]) == 0
+    output, path = capsys.readouterr().out, tmp_path / "served" / "1"
+    assert f"export: {path}" in output
+    assert f"saved_model_cli show --dir {path} --all" in output
     assert [p.name for p in path.parent.iterdir()] == ["1"]  # nothing unfinished stays
     fields = json.loads((path / "export.json").read_text())
     assert fields["signatures"][0] == "classify" and fields["way"] == WAY
