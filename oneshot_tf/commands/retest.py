@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from oneshot_tf import models
+from oneshot_tf import data, models
 from oneshot_tf.options import from_fields
-from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
+from oneshot_tf.run_config import FORMERLY_GENERAL, RunConfig, TrainOptions
 from oneshot_tf.runs import plans
 from oneshot_tf.serving import card
 
@@ -25,7 +25,7 @@ def eval_words(record):
     Returns:
       Flags, without those that say where things are.
     """
-    protocol, data = record["protocol"], record["options"]["data"]
+    protocol, given = record["protocol"], record["options"]["data"]
     model = record["options"]["model"]
     words = [
         f"--protocol={protocol['kind']}",
@@ -37,7 +37,7 @@ def eval_words(record):
     own = record["dataset"] == record["train"]["dataset"]
     if not own:
         words.append(f"--dataset={record['dataset']}")
-    if record["split"]["name"] not in ("all", data["split"]) and (data["split"] or not own):
+    if record["split"]["name"] not in ("all", given["split"]) and (given["split"] or not own):
         words.append(f"--split={record['split']['name']}")
     if protocol["kind"] == "few_shot":
         words += _of_queries(record)
@@ -45,13 +45,13 @@ def eval_words(record):
         words.append(f"--shot={protocol['shot']}")
     # without a word, another data set than the run's has no turned classes
     for name, usual in (
-        ("test_rotations", own and data["test_rotations"]),
-        ("augment_test", data["augment_test"]),
+        ("test_rotations", own and given["test_rotations"]),
+        ("augment_test", given["augment_test"]),
     ):
         if protocol[name] != usual:
             words.append(f"--{'' if protocol[name] else 'no'}{name}")
     mirrored = protocol.get("mirrored_copies", "none")
-    if record["dataset"] == "lfw" and mirrored != data.get("mirrored_copies", "none"):
+    if own and mirrored != given.get("mirrored_copies", "none"):
         words.append(f"--mirrored_copies={mirrored}")
     if protocol["bn"] != model.get("bn", "running"):
         words.append(f"--bn={protocol['bn']}")
@@ -70,6 +70,22 @@ def _of_queries(record):
     return words
 
 
+def stored_config(record):
+    """The `RunConfig` that a record was made with, and {option: value} of options that are no more."""
+    options, model = record["options"], models.find(record["model"]).Options
+    source = data.find(options["data"]["dataset"]).Options
+    classes = {"data": source, "train": TrainOptions, "model": model}
+    found, gone = {}, {}
+    for part, cls in classes.items():
+        known = {field.name for field in dataclasses.fields(cls)}
+        found[part] = from_fields(cls, {k: v for k, v in options[part].items() if k in known})
+        gone |= {k: v for k, v in options[part].items() if k not in (*known, *FORMERLY_GENERAL)}
+    config = RunConfig(
+        record["config"], record["model"], found["data"], found["train"], found["model"]
+    )
+    return config, gone
+
+
 def setting_changes(config, record):
     """["--name (stored X, now Y)"] of settings that are others than those of a stored record.
 
@@ -77,30 +93,15 @@ def setting_changes(config, record):
       config: the `RunConfig` of its config as it is now.
       record: the record.
     """
-    options, cls = record["options"], models.find(record["model"]).Options
-    classes = {"data": DataOptions, "train": TrainOptions, "model": cls}
-    known = {name: {f.name for f in dataclasses.fields(cls)} for name, cls in classes.items()}
-    kept = {n: {k: v for k, v in options[n].items() if k in known[n]} for n in classes}
-    gone = [
-        f"--{k} (stored {v}, no more)"
-        for n in classes
-        for k, v in options[n].items()
-        if k not in known[n]
-    ]
-    stored = RunConfig(
-        record["config"],
-        record["model"],
-        from_fields(DataOptions, kept["data"]),
-        from_fields(TrainOptions, kept["train"]),
-        from_fields(cls, kept["model"]),
-    )
+    stored, gone = stored_config(record)
+    if stored.data.dataset != config.data.dataset:
+        return [f"--dataset (stored {stored.data.dataset}, now {config.data.dataset})"]
     found = card.differences(config, stored)
     trained = [c.train.train_on_validation for c in (config, stored)]
     if trained[0] != trained[1]:
         found.append(("train_on_validation", *trained))
     colour = config.data.channels == stored.data.channels == 3
     idle = (*FILLED, "ink") if colour else FILLED  # ink is of gray pictures
-    found = [
-        f"--{name} (stored {then}, now {now})" for name, now, then in found if name not in idle
-    ]
-    return found + gone
+    changes = [f"--{name} (stored {then}, now {now})" for name, now, then in found]
+    changes = [words for words, (name, *_) in zip(changes, found, strict=True) if name not in idle]
+    return changes + [f"--{name} (stored {value}, no more)" for name, value in gone.items()]
