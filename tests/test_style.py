@@ -46,6 +46,7 @@ TESTED_ELSEWHERE = {
     "prepare.py": "test_import_order.py",
     "prepare_mini_imagenet.py": "test_import_order.py",
     "report.py": "test_import_order.py",
+    "reproduce.py": "test_import_order.py",
     "tune.py": "test_import_order.py",
 }
 

@@ -58,6 +58,13 @@ def check(record, path):
         raise UserError(f"{path} is no record: it lacks {', '.join(missing)}; delete or move it")
 
 
+def test_of(record):
+    """What two records have in common that differ in nothing but the seed."""
+    protocol = record["protocol"]
+    key = (record["config"], record["dataset"])
+    return key + tuple(json.dumps(protocol.get(name)) for name in PROTOCOL)
+
+
 def group(records):
     """Tests that differ in nothing but the seed.
 
@@ -72,12 +79,8 @@ def group(records):
     """
     groups = {}
     for record in records:
-        protocol = record["protocol"]
-        if protocol.get("part", "test") != "test":
-            continue
-        key = (record["config"], record["dataset"])
-        key += tuple(json.dumps(protocol.get(name)) for name in PROTOCOL)
-        groups.setdefault(key, []).append(record)
+        if record["protocol"].get("part", "test") == "test":
+            groups.setdefault(test_of(record), []).append(record)
     for (config, dataset, *_), members in groups.items():
         seeds = [record["seed"] for record in members]
         if len(set(seeds)) < len(seeds):
