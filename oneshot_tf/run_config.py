@@ -174,6 +174,20 @@ class TrainOptions(Options):
 
 
 @dataclasses.dataclass(frozen=True)
+class PaperOptions(Options):
+    """What of a paper a run stands beside; it changes no weight."""
+
+    paper_row: str | None = option(
+        None,
+        "the row of a paper that records are compared with, by its name in evaluation/papers.py",
+    )
+    paper_config: str | None = option(
+        None,
+        "the config with the paper's text, configs/NAME.flags, that a model card compares with",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class RunConfig:
     """Everything a run is made of; `config.json` is its JSON form."""
 
@@ -182,6 +196,8 @@ class RunConfig:
     data: DataOptions
     train: TrainOptions
     options: Options
+    paper_row: str | None = None
+    paper_config: str | None = None
 
     def to_json(self):
         return {
@@ -190,6 +206,8 @@ class RunConfig:
             "data": dataclasses.asdict(self.data),
             "train": dataclasses.asdict(self.train),
             "options": dataclasses.asdict(self.options),
+            "paper_row": self.paper_row,
+            "paper_config": self.paper_config,
         }
 
     @classmethod
@@ -213,6 +231,8 @@ class RunConfig:
             data=from_fields(data_class, data),
             train=from_fields(TrainOptions, fields["train"]),
             options=from_fields(options_class, fields["options"]),
+            paper_row=fields.get("paper_row"),
+            paper_config=fields.get("paper_config"),
         )
 
 

@@ -1,7 +1,10 @@
 """What all tests share: small data sets, a cache of their own, small models."""
 
+import ctypes
 import dataclasses
+import gc
 import io
+import os
 
 import numpy as np
 import pytest
@@ -37,10 +40,31 @@ SMALL = {
 
 @pytest.fixture(scope="session", autouse=True)
 def session_tmp_cache(tmp_path_factory):
-    """No test reads or writes the user's cache."""
+    """No test reads or writes the user's cache; the workers of a session share one."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ONESHOT_TF_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("ONESHOT_TF_CACHE", str(shared / "cache"))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_old_is_looked_through():
+    """What is imported by now stays for good: collecting garbage need not go through it."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def graphs_go_with_their_module(nothing_old_is_looked_through):
+    """Models and graphs of a module are freed, and their memory given back to the system."""
+    yield
+    keras.backend.clear_session()
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except AttributeError:  # a C library that has no such function
+        return
 
 
 @pytest.fixture(scope="session")

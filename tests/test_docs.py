@@ -58,7 +58,8 @@ def known_flags():
     found = {"flagfile": None, "help": None, "model": set(models.MODELS), "logdir": None}
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(tree_of(path)):
-            if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Call):
+            field = isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+            if field and isinstance(node.value, ast.Call):
                 merge(found, node.target, choices_of(node.value))
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in (
                 "own",

@@ -94,6 +94,7 @@ class MMNet(FewShotLearner):
     Options = MMNetOptions
     alone = True
     reads = ("pictures", "sentences")  # of sentences the memory; they have no filters to predict
+    takes_backbone = False  # its last convolution is predicted
     finetune_matches = ()  # its filters follow the support as it is
     defaults = {**FewShotLearner.defaults, "way": 20, "way_from": 5, "batch_size": 4}
 

@@ -78,11 +78,18 @@ def write(memory, key, label, normalize_new=False):
     fresh = tf.math.l2_normalize(key, axis=1, epsilon=1e-12) if normalize_new else key
     written = (tf.range(slots) == slot[:, None]) & (label >= 0)[:, None]
     content = tf.where(new[:, None], fresh, merged)
-    return KeyValueMemory(
+    after = KeyValueMemory(
         keys=tf.where(written[..., None], content[:, None, :], memory.keys),
         values=tf.where(written & new[:, None], label[:, None], memory.values),
         used=memory.used + tf.cast(new & (label >= 0), tf.int32),
     )
+    # broadcasting a known B with an unknown one forgets even the rank, which no loop allows
+    return KeyValueMemory(*map(_shaped_like, after, memory))
+
+
+def _shaped_like(after, before):
+    """A tensor that is known to have another's shape."""
+    return tf.ensure_shape(after, before.shape)
 
 
 def write_all(keys, labels, slots, normalize_new=False):
@@ -98,6 +105,10 @@ def write_all(keys, labels, slots, normalize_new=False):
       The `KeyValueMemory` after the last picture; gradients flow through its keys.
     """
     shapes.check(keys=(keys, "B N D"), labels=(labels, "B N"))
+    # B or N may be known of one of the two alone
+    known = labels.shape.merge_with(keys.shape[:2])
+    labels = tf.ensure_shape(labels, known)
+    keys = tf.ensure_shape(keys, known.concatenate(keys.shape[2:]))
     count, width = tf.shape(keys)[1], keys.shape[2]
     by_time = tf.TensorArray(keys.dtype, count).unstack(tf.transpose(keys, [1, 0, 2]))
     labels_by_time = tf.transpose(labels)

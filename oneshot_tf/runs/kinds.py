@@ -115,9 +115,7 @@ class Text(FewShot):
         parts = ["train", "validation"] if config.train.train_on_validation else ["train"]
         words = source.dataset.text(*parts)
         steps = learner.pictures_per_episode(config.train)
-        return text.sampler(
-            words, seed=config.train.seed, stream="train", batch=share, steps=steps
-        )
+        return text.sampler(words, seed=config.train.seed, stream="train", batch=share, steps=steps)
 
     def validate(self, learner, config, sample, batch, held_out):
         _, found, _ = super().validate(learner, config, sample, batch, held_out)
@@ -130,7 +128,7 @@ class Text(FewShot):
         def measure_text():
             """The perplexity of a text that is read in one go, beside the paper's."""
             value = round(perplexity.measure(learner, words, rows=1), 3)
-            paper = papers.perplexity(config.name)
+            paper = papers.perplexity(config.paper_row) if test.part == "test" else None
             return {"perplexity": {"value": value, "words": len(words), "paper": paper}}
 
         return super().plan(learner, config, source, test)._replace(more=measure_text)

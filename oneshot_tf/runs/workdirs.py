@@ -7,7 +7,7 @@ import pathlib
 from oneshot_tf import data, models
 from oneshot_tf.data.sentences import Sentences
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import records
+from oneshot_tf.evaluation import papers, records
 from oneshot_tf.files import read_bytes, read_json, replacing
 from oneshot_tf.options import earlier_values
 from oneshot_tf.run_config import PARTS, DataOptions, RunConfig, TrainOptions, check_stored
@@ -142,7 +142,8 @@ def _stored(path):
         check_stored({"starts": [], **fields}, {"starts": list})
         source = data.find(str(fields["data"].get("dataset", DataOptions.dataset)))
         model = models.find(fields["model"])
-        return fields, RunConfig.from_json(fields, model.Options, source.Options)
+        named = {**fields, **papers.named(fields)}
+        return fields, RunConfig.from_json(named, model.Options, source.Options)
     except UserError as error:
         raise UserError(
             f"{path} is no config of a run ({error}); restore it, or train in a new --workdir"

@@ -11,13 +11,27 @@ from oneshot_tf.commands import compare
 from oneshot_tf.commands import train as train_command
 from tests.commands.test_train import one_line, run
 
-SMALL = ["--dataset=glyphs", "--image_size=16", "--way=3", "--shot=1", "--queries=1"]
+SMALL = ["--dataset=folder", "--image_size=16", "--way=3", "--shot=1", "--queries=1"]
 SMALL += ["--episodes=4", "--batch_size=2", "--validation_episodes=4"]
 SMALL += ["--norotations", "--notest_rotations", "--figures_every=0"]
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def small(tmp_path_factory):
+    """`SMALL`, with 20 classes x 20 pictures of 16 x 16."""
+    folder, random = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    for c in range(20):
+        (folder / f"class{c:02d}").mkdir()
+        template = random.random((16, 16)) < 0.3
+        for k in range(20):
+            ink = template ^ (random.random((16, 16)) < 0.05)
+            image = Image.fromarray(np.where(ink, 0, 255).astype(np.uint8))
+            image.save(folder / f"class{c:02d}" / f"{k}.png")
+    return [*SMALL, f"--data_dir={folder}"]
+
+
+@pytest.fixture(scope="module")
+def runs(small, tmp_path_factory):
     """{name: workdir} of two models with an embedding and one that reads sequences."""
     folder = tmp_path_factory.mktemp("runs")
     models = {
@@ -26,7 +40,7 @@ def runs(tmp_path_factory):
         "lstm": ["--hidden_size=4"],
     }
     for name, own in models.items():
-        words = SMALL + own
+        words = small + own
         if name == "lstm":
             drop = ("--queries", "--notest_rotations")
             words = [w for w in words if not w.startswith(drop)]
@@ -64,8 +78,8 @@ def test_mistakes_are_named(runs, tmp_path, words, message):
     assert not (tmp_path / "drawn").exists()
 
 
-def test_pictures_of_other_sizes_are_no_comparison(runs, tmp_path):
-    words = [w for w in SMALL if not w.startswith("--image_size")]
+def test_pictures_of_other_sizes_are_no_comparison(small, runs, tmp_path):
+    words = [w for w in small if not w.startswith("--image_size")]
     words += ["--image_size=12", "--filters=4", "--blocks=2", f"--workdir={tmp_path / 'run'}"]
     assert run(train_command.main, "--model=matching", *words)[0] == 0
     both = f"--runs={runs / 'matching'},{tmp_path / 'run'}"

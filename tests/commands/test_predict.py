@@ -66,29 +66,27 @@ print([name for name in sys.modules if name.startswith(parts)])
 """
 
 
-def in_a_process(program, run, pictures):
-    """The lines that a program prints, asked with relative paths."""
-    words = [f"--export={run / 'export'}", "--support=support", "--query=new/*.png,new/photo.jpg"]
-    done = subprocess.run(
-        [sys.executable, *program, *words],
-        cwd=pictures,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+WORDS = ["--support=support", "--query=new/*.png,new/photo.jpg"]
 
 
-def test_command_prints_a_line_a_picture(run, pictures):
-    head, *lines = in_a_process(["-m", "oneshot_tf.predict"], run, pictures)
+def test_command_prints_a_line_a_picture(run, pictures, monkeypatch, capsys):
+    monkeypatch.chdir(pictures)
+    head, *lines = ask(capsys, f"--export={run / 'export'}", *WORDS).splitlines()
     assert head.split() == ["file", "class", "probability", "runner-up"]
     files = [line.split()[0] for line in lines]
     assert files == [f"new/{name}" for name in ("0.png", "1.png", "2.png", "photo.jpg")]
 
 
 def test_the_saved_model_is_all_it_needs(run, pictures):
-    assert in_a_process(["-c", PROBE], run, pictures)[-1] == "[]"
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, f"--export={run / 'export'}", *WORDS],
+        cwd=pictures,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_answers_are_the_exports(run, pictures, capsys):

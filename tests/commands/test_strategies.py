@@ -167,6 +167,7 @@ def test_two_devices_of_one_machine_equal_one(options, one, tmp_path):
     assert_same_run(workdir, one)
 
 
+@pytest.mark.slow  # four processes that wait for each other; one machine is the test above
 def test_two_workers_equal_one_though_one_is_killed(options, one, tmp_path):
     """The chief saves what it has and ends with one line; the same command again goes on.
 
@@ -186,7 +187,7 @@ def test_two_workers_equal_one_though_one_is_killed(options, one, tmp_path):
     assert_same_run(workdir, one)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # two processes; tests/training/test_cluster.py has the comparison itself
 def test_workers_with_different_options_are_refused(options, tmp_path):
     lines = [["train.py", *options, f"--workdir={tmp_path / 'run'}", f"--seed={s}"] for s in (0, 1)]
     for code, _, errors in run_workers(*lines):

@@ -155,32 +155,40 @@ def test_writing_against_loops(groups, count, seed):
                 np.testing.assert_allclose(memory.variances[g, i], variances, rtol=1e-4)
 
 
-@hypothesis.given(st.integers(0, 9999))
-@hypothesis.settings(deadline=None, max_examples=2)
+@tf.function
+def memories(asked, labels, count):
+    """An empty memory and what it is after each update, [steps + 1, 1, ...]."""
+
+    def step(memory, given):
+        _, neighbours = ask(memory, given[0])
+        return gaussian.update(memory, *given, neighbours)
+
+    first = gaussian.empty(1, count, WIDTH)
+    after = tf.scan(step, (asked, labels), first)
+    return tf.nest.map_structure(lambda one, rest: tf.concat([one[None], rest], 0), first, after)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
 def test_ten_thousand_updates_lose_and_duplicate_no_slot(seed):
     """Every write is of one slot of its own, with age 0; all others keep what they hold."""
     count, together, steps = 12, 4, 2500
     random = np.random.default_rng(seed)
-
-    @tf.function
-    def step(memory, asked, labels):
-        _, neighbours = ask(memory, asked)
-        return gaussian.update(memory, asked, labels, neighbours)
-
-    memory, pictures = gaussian.empty(1, count, WIDTH), 0
-    for _ in range(steps):
-        labels = random.permutation(20)[:together].astype(np.int32)
-        labels[random.random(together) < 0.2] = -1
-        before = memory
-        memory = step(memory, tensors(draw(random, 1, together)), tf.constant(labels[None]))
-        written, shown = memory.ages[0].numpy() == 0, labels[labels >= 0]
-        assert sorted(memory.labels[0].numpy()[written]) == sorted(shown)
-        for now, then in zip(memory[:4], before[:4], strict=True):
-            np.testing.assert_array_equal(now[0][~written], then[0][~written])
-        grown = memory.counts[0].numpy()[written] == before.counts[0].numpy()[written] + 1
-        assert (grown | (memory.counts[0].numpy()[written] == 1)).all()
-        pictures += len(shown)
-    assert pictures > 7000 and (memory.variances.numpy() > 0).all()
+    labels = np.stack([random.permutation(20)[:together] for _ in range(steps)]).astype(np.int32)
+    labels[random.random((steps, together)) < 0.2] = -1
+    asked = tensors(draw(random, steps, 1, together))
+    found = tf.nest.map_structure(
+        lambda part: part[:, 0].numpy(), memories(asked, tf.constant(labels[:, None]), count)
+    )
+    before, after = ([part[at] for part in found] for at in (slice(-1), slice(1, None)))
+    before, after = gaussian.GaussianMemory(*before), gaussian.GaussianMemory(*after)
+    written = after.ages == 0
+    for n in range(steps):
+        assert sorted(after.labels[n, written[n]]) == sorted(labels[n, labels[n] >= 0])
+    for now, then in zip(after[:4], before[:4], strict=True):
+        np.testing.assert_array_equal(now[~written], then[~written])
+    grown = after.counts[written] == before.counts[written] + 1
+    assert (grown | (after.counts[written] == 1)).all()
+    assert (labels >= 0).sum() > 7000 and (after.variances[-1] > 0).all()
 
 
 @pytest.mark.parametrize("form", ["hinge", "paper", "log"])

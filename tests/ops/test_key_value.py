@@ -126,6 +126,66 @@ def test_any_number_of_pictures_and_slots_in_one_graph():
             assert_is(found, b, reference.write_all(keys[b], labels[b], slots)[0])
 
 
+KNOWN = {
+    "nothing": ([None, None, 3], [None, None]),
+    "the labels' batch": ([None, None, 3], [2, None]),  # what drawn ways and shots leave of it
+    "the keys' batch": ([2, None, 3], [None, None]),
+    "one count each": ([None, 7, 3], [2, None]),
+    "not even the labels' rank": ([None, None, 3], None),
+}
+
+
+@pytest.mark.parametrize("known", KNOWN)
+@pytest.mark.parametrize("normalize_new", [False, True])
+def test_whatever_is_known_of_shapes_memory_and_gradient_are_those_of_known_ones(
+    known, normalize_new
+):
+    keys = tf.constant(draw(4, 2, 7, 3))
+    labels = tf.constant(np.random.default_rng(4).integers(-1, 3, (2, 7)), tf.int32)
+    weights = tf.constant(draw(5, 2, 3, 3))
+
+    def written(keys, labels, slots):
+        with tf.GradientTape() as tape:
+            tape.watch(keys)
+            memory = key_value.write_all(keys, labels, slots, normalize_new)
+            total = tf.reduce_sum(memory.keys * weights)
+        return (*memory, tape.gradient(total, keys))
+
+    expected = written(keys, labels, 3)
+    of_keys, of_labels = KNOWN[known]
+    specs = [
+        tf.TensorSpec(of_keys),
+        tf.TensorSpec(of_labels, tf.int32),
+        tf.TensorSpec([], tf.int32),
+    ]
+    found = tf.function(written, input_signature=specs)(keys, labels, tf.constant(3))
+    assert np.abs(expected[3]).max() > 0.1
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
+
+
+def test_a_write_leaves_what_is_known_of_a_memorys_shape():
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None, 3]),
+            tf.TensorSpec([None, 3]),
+            tf.TensorSpec([2], tf.int32),
+        ]
+    )
+    def write(keys, key, label):
+        memory = key_value.KeyValueMemory(
+            keys, tf.fill(tf.shape(keys)[:2], -1), tf.zeros_like(label)
+        )
+        after = key_value.write(memory, key, label)
+        assert after.keys.shape.as_list() == [None, None, 3]
+        assert after.used.shape.as_list() == [2]
+        return after
+
+    after = write(tf.zeros([2, 2, 3]), tf.ones([2, 3]), tf.constant([1, -1]))
+    np.testing.assert_array_equal(after.used, [1, 0])
+    np.testing.assert_array_equal(after.values, [[1, -1], [-1, -1]])
+
+
 def test_wrong_shapes_are_named():
     memory = key_value.empty(2, 3, 4)
     with pytest.raises(ValueError, match="`key` must be"):

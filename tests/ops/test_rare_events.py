@@ -16,7 +16,7 @@ def directions(random, *shape):
 
 
 def ask(memory, queries, count=slots.NEIGHBOURS):
-    found = rare_events.similarities(memory, tf.constant(queries))
+    found = rare_events.similarities(memory, tf.convert_to_tensor(queries))
     return found, slots.nearest(memory.labels, found, count)
 
 
@@ -70,21 +70,29 @@ def test_ten_thousand_updates_lose_and_duplicate_no_slot():
     labels = np.stack([labels_of_a_step(random, 1, rows) for _ in range(steps)])
 
     @tf.function
-    def step(memory, queries, labels):
-        found = rare_events.similarities(memory, queries)
-        neighbours = slots.nearest(memory.labels, found)
-        return rare_events.update(memory, queries, labels, neighbours)
+    def memories(queries, labels):
+        """An empty memory and what it is after each update, [steps + 1, 1, ...]."""
 
-    memory = rare_events.empty(1, count, WIDTH)
+        def step(memory, given):
+            _, neighbours = ask(memory, given[0])
+            return rare_events.update(memory, *given, neighbours)
+
+        first = rare_events.empty(1, count, WIDTH)
+        after = tf.scan(step, (queries, labels), first)
+        return tf.nest.map_structure(
+            lambda one, rest: tf.concat([one[None], rest], 0), first, after
+        )
+
+    found = memories(tf.constant(queries), tf.constant(labels))
+    keys, held, ages = (part[:, 0].numpy() for part in found)
+    written = ages[1:] == 0
     for n in range(steps):
-        before, memory = memory, step(memory, tf.constant(queries[n]), tf.constant(labels[n]))
-        written = memory.ages[0].numpy() == 0
         shown = labels[n][labels[n] >= 0]
-        assert written.sum() == len(shown)
-        assert sorted(memory.labels[0].numpy()[written]) == sorted(shown)
-        np.testing.assert_array_equal(memory.keys[0][~written], before.keys[0][~written])
-        np.testing.assert_array_equal(memory.labels[0][~written], before.labels[0][~written])
-    lengths = np.linalg.norm(memory.keys[0], axis=1)
+        assert written[n].sum() == len(shown)
+        assert sorted(held[n + 1, written[n]]) == sorted(shown)
+    np.testing.assert_array_equal(keys[1:][~written], keys[:-1][~written])
+    np.testing.assert_array_equal(held[1:][~written], held[:-1][~written])
+    lengths = np.linalg.norm(keys[-1], axis=1)
     np.testing.assert_allclose(lengths, 1.0, atol=1e-5)
 
 

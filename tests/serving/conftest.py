@@ -1,5 +1,7 @@
 """What the tests of serving share: one small export a model, loaded once."""
 
+import typing
+
 import pytest
 import tensorflow as tf
 
@@ -7,20 +9,55 @@ from oneshot_tf.serving import signatures
 from tests.serving import exports
 
 
-@pytest.fixture(scope="session")
-def served(make_learner, tmp_path_factory):
-    """Exports a small model and loads it: (name, **options) -> (learner, signatures)."""
-    made = {}
+class Export(typing.NamedTuple):
+    """An exported model.
 
-    def serve(name, **options):
+    Attributes:
+      learner: the model itself.
+      signatures: of the loaded export.
+      loaded: whose weights live as long as it does.
+      path: its folder.
+      names: what `signatures.save` gave.
+    """
+
+    learner: typing.Any
+    signatures: typing.Any
+    loaded: typing.Any
+    path: typing.Any
+    names: list
+
+
+class Served:
+    """Small models, exported and loaded when they are first asked for.
+
+    Calling it with (name, **options) gives (learner, signatures).
+    """
+
+    def __init__(self, make_learner, make_folder):
+        self._make_learner, self._make_folder = make_learner, make_folder
+        self._made = {}
+
+    def __call__(self, name, **options):
+        return self.export(name, **options)[:2]
+
+    def export(self, name, **options):
+        """The `Export`."""
         key = (name, *sorted(options.items()))
-        if key not in made:
-            learner = make_learner(name, **options)
+        if key not in self._made:
+            learner = self._make_learner(name, **options)
             exports.shake(learner)
-            path = tmp_path_factory.mktemp("export") / name
-            signatures.save(learner, path)
+            path = self._make_folder("export") / name
+            names = signatures.save(learner, path)
             loaded = tf.saved_model.load(str(path))
-            made[key] = learner, loaded.signatures, loaded  # its weights live as long as it does
-        return made[key][:2]
+            self._made[key] = Export(learner, loaded.signatures, loaded, path, names)
+        return self._made[key]
 
-    return serve
+    def forget(self, name):
+        """Lets go of an export without options, and of its memory."""
+        self._made.pop((name,), None)
+
+
+@pytest.fixture(scope="module")
+def served(make_learner, tmp_path_factory):
+    """`Served`, of one module."""
+    return Served(make_learner, tmp_path_factory.mktemp)

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from oneshot_tf.serving import signatures
-from tests.serving.exports import SIZE, WAY, request, shake, tensor_names, tensors
+from tests.serving.exports import SIZE, WAY, request, tensor_names, tensors
 
 WHEEL = pathlib.Path(tf.__file__).parent
 LIBRARIES = ("libtensorflow_cc.so.2", "libtensorflow_framework.so.2")
@@ -33,13 +32,9 @@ def client(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def exported(make_learner, tmp_path_factory):
+def exported(served):
     """The folder of a small exported model."""
-    learner = make_learner("flmn", way=WAY, image_size=SIZE)
-    shake(learner)
-    path = tmp_path_factory.mktemp("export") / "1"
-    signatures.save(learner, path)
-    return path
+    return served.export("flmn").path
 
 
 def write_request(path, arguments):
@@ -61,7 +56,7 @@ def ask(client, exported, paths):
     return done.stdout.splitlines()
 
 
-def test_equals_python_and_outlives_bad_requests(client, exported, tmp_path):
+def test_equals_python_and_outlives_bad_requests(client, served, exported, tmp_path):
     good = [request(), request(batch=1, support=5, queries=7, way=2, seed=1)]
     wrong_label = request()
     wrong_label["support_labels"][0, 0] = WAY
@@ -82,7 +77,7 @@ def test_equals_python_and_outlives_bad_requests(client, exported, tmp_path):
     ):
         assert line.startswith("refused ") and "must" in line and expected in line, line
 
-    answer = tf.saved_model.load(str(exported)).signatures["classify"]
+    answer = served("flmn")[1]["classify"]
     for line, arguments in zip((first, last), good, strict=True):
         word, *numbers = line.split()
         assert word == "ok", line

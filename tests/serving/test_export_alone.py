@@ -1,5 +1,6 @@
 """An export where there is TensorFlow but not this package: another process, other tools."""
 
+import json
 import subprocess
 import sys
 
@@ -109,35 +110,59 @@ def test_every_signature_equals_the_live_model(learner, exported, tmp_path):
         )
 
 
-def cli(*words, cwd):
-    """saved_model_cli of this environment, without this package."""
-    program = "from tensorflow.python.tools import saved_model_cli as c; c.main()"
-    done = subprocess.run(
-        [sys.executable, "-c", program, *words], cwd=cwd, capture_output=True, text=True
-    )
+# runs saved_model_cli with the words of each line of commands.json, and keeps what each prints
+CLI = """
+import contextlib, io, json, sys
+from tensorflow.python.tools import saved_model_cli
+printed = []
+for words in json.load(open("commands.json")):
+    sys.argv = ["saved_model_cli", *words]
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):
+            saved_model_cli.main()
+    except SystemExit as stopped:
+        assert not stopped.code, (words, stopped.code)
+    printed.append(said.getvalue())
+json.dump(printed, open("printed.json", "w"))
+"""
+
+
+@pytest.fixture(scope="module")
+def cli(learner, exported, tmp_path_factory):
+    """saved_model_cli of this environment, without this package, in one process.
+
+    Returns:
+      (what it shows, {signature: probabilities}, {signature: those expected}).
+    """
+    folder, arguments = tmp_path_factory.mktemp("cli"), request()
+    images, labels = arguments["support_images"], arguments["support_labels"]
+    given = {"sequence": {"images": images, "labels": labels}, "classify": arguments}
+    episode = SequenceEpisode(tf.constant(images), tf.constant(labels, tf.int32), None)
+    expected = {"classify": few_shot(learner, arguments)}
+    expected["sequence"] = learner.probabilities(learner(episode))
+    commands = [["show", "--dir", str(exported), "--all"]]
+    for signature, parts in given.items():
+        for name, value in parts.items():
+            np.save(folder / f"{signature}_{name}.npy", value)
+        inputs = ";".join(f"{name}={signature}_{name}.npy" for name in parts)
+        where = ["--dir", str(exported), "--tag_set", "serve", "--signature_def", signature]
+        commands.append(["run", *where, "--inputs", inputs, "--outdir", signature])
+    (folder / "commands.json").write_text(json.dumps(commands))
+    done = subprocess.run([sys.executable, "-c", CLI], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    found = {name: np.load(folder / name / "probabilities.npy") for name in given}
+    return json.loads((folder / "printed.json").read_text())[0], found, expected
 
 
 @pytest.mark.parametrize("signature", ["sequence", "classify"])
-def test_saved_model_cli_runs_it(learner, exported, tmp_path, signature):
-    arguments = request()
-    expected = few_shot(learner, arguments)
-    if signature == "sequence":
-        images, labels = arguments["support_images"], arguments["support_labels"]
-        arguments = {"images": images, "labels": labels}
-        episode = SequenceEpisode(tf.constant(images), tf.constant(labels, tf.int32), None)
-        expected = learner.probabilities(learner(episode))
-    for name, value in arguments.items():
-        np.save(tmp_path / f"{name}.npy", value)
-    inputs = ";".join(f"{name}={name}.npy" for name in arguments)
-    where = ["--dir", str(exported), "--tag_set", "serve", "--signature_def", signature]
-    cli("run", *where, "--inputs", inputs, "--outdir", "out", cwd=tmp_path)
-    np.testing.assert_allclose(np.load(tmp_path / "out" / "probabilities.npy"), expected, atol=1e-5)
+def test_saved_model_cli_runs_it(cli, signature):
+    _, found, expected = cli
+    np.testing.assert_allclose(found[signature], expected[signature], atol=1e-5)
 
 
-def test_saved_model_cli_shows_it(exported, tmp_path):
-    shown = cli("show", "--dir", str(exported), "--all", cwd=tmp_path)
+def test_saved_model_cli_shows_it(cli):
+    shown = cli[0]
     for name in ("serving_default", "classify", "classify_encoded", "sequence", "embed"):
         assert f"signature_def['{name}']" in shown
     assert f"shape: (-1, -1, {SIZE}, {SIZE}, 1)" in shown

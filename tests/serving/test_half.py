@@ -25,21 +25,23 @@ def episodes(random):
 
 
 @pytest.mark.parametrize("name", ["mmnet", "mann"])
-def test_answers_stay_and_bytes_are_halved(make_learner, episodes, tmp_path, monkeypatch, name):
+def test_answers_stay_and_bytes_are_halved(
+    served, make_learner, episodes, tmp_path, monkeypatch, name
+):
     monkeypatch.setattr(half, "LEAST", LEAST)
+    plain = served.export(name)
+    request = episodes(plain.learner)
     learner = make_learner(name)
     exports.shake(learner)
-    request = episodes(learner)
-    answers, sizes = {}, {}
-    for in_half in (False, True):
-        path = tmp_path / f"{in_half}"
-        signatures.save(learner, path, in_half=in_half)
-        loaded = tf.saved_model.load(str(path))
-        answers[in_half] = loaded.signatures["classify"](**request)["probabilities"].numpy()
-        sizes[in_half] = (path / "variables" / "variables.data-00000-of-00001").stat().st_size
-    np.testing.assert_allclose(answers[True], answers[False], atol=5e-3)
-    assert np.abs(answers[True] - answers[False]).max() > 0
-    assert sizes[True] < 0.75 * sizes[False]
+    signatures.save(learner, tmp_path, in_half=True)
+    loaded = tf.saved_model.load(str(tmp_path))
+    answers, sizes = [], []
+    for answer, path in ((plain.signatures, plain.path), (loaded.signatures, tmp_path)):
+        answers.append(answer["classify"](**request)["probabilities"].numpy())
+        sizes.append((path / "variables" / "variables.data-00000-of-00001").stat().st_size)
+    np.testing.assert_allclose(answers[1], answers[0], atol=5e-3)
+    assert np.abs(answers[1] - answers[0]).max() > 0
+    assert sizes[1] < 0.75 * sizes[0]
 
 
 def test_only_large_weights_and_each_once(make_learner):
