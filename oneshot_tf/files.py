@@ -42,16 +42,40 @@ def write_text(path, text):
         ) from None
 
 
-def read_bytes(path):
+def read_bytes(path, most=None):
     """The content of a file.
 
+    Args:
+      path: the file.
+      most: how many bytes it may have, or None.
+
     Raises:
-      UserError: it cannot be read.
+      UserError: it cannot be read, or is larger; then no more than `most` bytes were read.
     """
     try:
-        return pathlib.Path(path).read_bytes()
+        with open(path, "rb") as file:
+            content = file.read() if most is None else read_at_most(file, most)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); check its rights") from None
+    if content is None:
+        raise UserError(f"{path} has more than {most / 2**20:.4g} MiB; expected at most that")
+    return content
+
+
+def read_at_most(file, most, block=1 << 20):
+    """All that is left of an open file, or None if that is more than `most` bytes.
+
+    Args:
+      file: what has `read`; its word on its own size is not taken.
+      most: bytes.
+      block: how much is asked for at once.
+    """
+    content = bytearray()
+    while part := file.read(min(block, most + 1 - len(content))):
+        content += part
+        if len(content) > most:
+            return None
+    return bytes(content)
 
 
 def read_json(path):

@@ -174,6 +174,20 @@ class TrainOptions(Options):
 
 
 @dataclasses.dataclass(frozen=True)
+class PaperOptions(Options):
+    """What of a paper a run stands beside; it changes no weight."""
+
+    paper_row: str | None = option(
+        None,
+        "the row of a paper that records are compared with, by its name in evaluation/papers.py",
+    )
+    paper_config: str | None = option(
+        None,
+        "the config with the paper's text, configs/NAME.flags, that a model card compares with",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class RunConfig:
     """Everything a run is made of; `config.json` is its JSON form."""
 
@@ -182,6 +196,8 @@ class RunConfig:
     data: DataOptions
     train: TrainOptions
     options: Options
+    paper_row: str | None = None
+    paper_config: str | None = None
 
     def to_json(self):
         return {
@@ -190,6 +206,8 @@ class RunConfig:
             "data": dataclasses.asdict(self.data),
             "train": dataclasses.asdict(self.train),
             "options": dataclasses.asdict(self.options),
+            "paper_row": self.paper_row,
+            "paper_config": self.paper_config,
         }
 
     @classmethod
@@ -204,7 +222,7 @@ class RunConfig:
         Raises:
           UserError: not the fields of a config, or values that no run has.
         """
-        check_stored(fields)
+        check_stored(fields, PARTS)
         known = {field.name for field in dataclasses.fields(data_class)}
         data = {k: v for k, v in fields["data"].items() if k in known or k not in FORMERLY_GENERAL}
         return cls(
@@ -213,20 +231,22 @@ class RunConfig:
             data=from_fields(data_class, data),
             train=from_fields(TrainOptions, fields["train"]),
             options=from_fields(options_class, fields["options"]),
+            paper_row=fields.get("paper_row"),
+            paper_config=fields.get("paper_config"),
         )
 
 
-def check_stored(fields):
-    """Refuses what is no config of a run.
+def check_stored(fields, parts):
+    """Refuses what is no dictionary with these parts, {name: type}.
 
     Raises:
-      UserError: no dictionary, or one that lacks a part.
+      UserError: see above.
     """
     if not isinstance(fields, dict):
-        raise UserError(f"A run's config is a JSON object. Received: {type(fields).__name__}")
-    wrong = [name for name, kind in PARTS.items() if not isinstance(fields.get(name), kind)]
+        raise UserError(f"expected a JSON object. Received: {type(fields).__name__}")
+    wrong = [name for name, kind in parts.items() if not isinstance(fields.get(name), kind)]
     if wrong:
-        raise UserError(f"A run's config has {', '.join(PARTS)}; not there: {', '.join(wrong)}")
+        raise UserError(f"expected {', '.join(parts)}; missing or wrong: {', '.join(wrong)}")
 
 
 def check_training(train, model, name):

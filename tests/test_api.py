@@ -9,12 +9,25 @@ import pytest
 
 import oneshot_tf
 
-SMALL = {"filters": 4, "way": 3, "shot": 1, "queries": 1, "validation_episodes": 4}
+SMALL = {"filters": 4, "blocks": 2, "image_size": 16, "way": 3, "shot": 1, "queries": 1}
+SMALL |= {"validation_episodes": 4}
 
 
 @pytest.fixture(scope="module")
-def run():
-    return oneshot_tf.train("matching", "glyphs", episodes=2, image_size=16, **SMALL)
+def folder(tmp_path_factory, encode):
+    """DIR/<class>/<n>.png: 30 classes of 4 pictures."""
+    random, root = np.random.default_rng(0), tmp_path_factory.mktemp("pictures")
+    for c in range(30):
+        (root / f"class{c:02d}").mkdir()
+        for k in range(4):
+            pixels = random.integers(0, 256, (9, 11, 3), np.uint8)
+            (root / f"class{c:02d}" / f"{k}.png").write_bytes(encode(pixels))
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(folder):
+    return oneshot_tf.train("matching", folder, episodes=2, **SMALL)
 
 
 def test_importing_it_starts_nothing():
@@ -56,28 +69,27 @@ def test_nothing_is_written_but_what_is_asked_for(run, tmp_path, monkeypatch):
     assert json.loads(path.read_text())["accuracy"] == record["accuracy"]
 
 
-def test_a_temporary_run_goes_with_its_object(tmp_path):
-    run = oneshot_tf.train("pixels", "glyphs", episodes=1, way=3, shot=1, queries=1)
-    folder = run.workdir
-    assert folder.is_dir() and run.config.model == "pixels"
+def test_a_temporary_run_goes_with_its_object(folder):
+    run = oneshot_tf.train("pixels", folder, episodes=1, image_size=16, way=3, shot=1, queries=1)
+    workdir = run.workdir
+    assert workdir.is_dir() and run.config.model == "pixels"
     del run
-    assert not folder.exists()
+    assert not workdir.exists()
 
 
-def test_a_run_with_a_folder_goes_on_and_is_opened_again(tmp_path):
-    options = {**SMALL, "image_size": 16, "workdir": tmp_path / "run"}
-    first = oneshot_tf.train("matching", "glyphs", episodes=1, **options)
+def test_a_run_with_a_folder_goes_on_and_is_opened_again(folder, tmp_path):
+    options = {**SMALL, "workdir": tmp_path / "run"}
+    first = oneshot_tf.train("matching", folder, episodes=1, **options)
     assert [line["episode"] for line in first.metrics if line["kind"] == "train"] == [1]
-    oneshot_tf.train("matching", "glyphs", episodes=2, **options)
+    oneshot_tf.train("matching", folder, episodes=2, **options)
     again = oneshot_tf.Run(tmp_path / "run")
     assert [line["episode"] for line in again.metrics if line["kind"] == "train"] == [1, 2]
-    assert repr(again).startswith("<Run matching_glyphs, seed 0: ")
+    assert repr(again).startswith("<Run matching_folder, seed 0: ")
     assert oneshot_tf.load(tmp_path / "run").image_shape == (16, 16, 1)
 
 
-def test_a_folder_of_pictures_and_pairs(picture_folder, tmp_path):
-    folder = picture_folder({f"class{k}": 4 for k in range(10)})
-    options = {**SMALL, "way": (2, 3), "image_size": 8, "blocks": 2}
+def test_a_folder_of_pictures_and_pairs(folder):
+    options = {**SMALL, "way": (2, 3)}
     run = oneshot_tf.train("matching", folder, episodes=1, **options)
     assert (run.config.data.dataset, run.config.data.data_dir) == ("folder", str(folder))
     assert (run.config.train.way_from, run.config.train.way) == (2, 3)

@@ -14,6 +14,8 @@ TESTED_ELSEWHERE = {
     "errors.py": "test_options.py",
     "serving/asking.py": "serving/test_card.py",
     "run_config.py": "test_options.py",
+    "evaluation/earlier_rows.py": "evaluation/test_papers.py",
+    "evaluation/paper_protocols.py": "evaluation/test_papers.py",
     "test_options.py": "test_options.py",
     "training/update.py": "training/test_loop.py",
     "models/explicit_memory.py": "models/test_rare_events.py",
@@ -32,7 +34,6 @@ TESTED_ELSEWHERE = {
     "runs/kinds.py": "runs/test_experiment.py",
     "runs/plans.py": "commands/test_train.py",
     "runs/testing.py": "commands/test_train.py",
-    "commands/configs.py": "runs/test_experiment.py",
     "commands/eval.py": "commands/test_train.py",
     "commands/export.py": "runs/test_exporting.py",
     "commands/prepare.py": "data/test_shards.py",
@@ -44,6 +45,7 @@ TESTED_ELSEWHERE = {
     "prepare.py": "test_import_order.py",
     "prepare_mini_imagenet.py": "test_import_order.py",
     "report.py": "test_import_order.py",
+    "reproduce.py": "test_import_order.py",
     "tune.py": "test_import_order.py",
 }
 

@@ -5,9 +5,101 @@ import pathlib
 from oneshot_tf import data, models
 from oneshot_tf.commands import flags
 from oneshot_tf.errors import UserError
-from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions, check_training
+from oneshot_tf.evaluation import papers
+from oneshot_tf.files import read_json
+from oneshot_tf.options import did_you_mean
+from oneshot_tf.run_config import (
+    DataOptions,
+    PaperOptions,
+    RunConfig,
+    TrainOptions,
+    check_training,
+)
 
-CONFIGS = pathlib.Path(__file__).resolve().parents[2] / "configs"
+
+def find_folder(package):
+    """The folder of the flag files: inside an installed package, beside it in a checkout."""
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+CONFIGS = find_folder(pathlib.Path(__file__).resolve().parents[1])
+
+
+def parse(argv, own=()):
+    """Reads a command line that describes a run; see `flags.parse`.
+
+    Args:
+      argv: the words, the command's name first.
+      own: {name: (type, help)} of the command's own flags.
+    """
+    groups = [TrainOptions, DataOptions, PaperOptions]
+    argv = with_files(argv)
+    return flags.parse(argv, dict(own), groups, model_options, model_defaults, data.every)
+
+
+def with_files(argv, inside=()):
+    """A command line with the content of its `--flagfile=FILE` in their places.
+
+    A file that is not where the word says is looked for in `configs/`, so that
+    `--flagfile=configs/NAME.flags` is the same from every folder and of an installed package.
+
+    Args:
+      argv: words.
+      inside: the files that these words are in.
+    """
+    words = []
+    for word in argv:
+        name, _, value = word.partition("=")
+        path = find_file(value) if name in ("--flagfile", "-flagfile") else None
+        if path is None:
+            words.append(word)
+            continue
+        if path in inside:
+            raise UserError(f"{path} names itself by --flagfile; take that line out")
+        try:
+            lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        except (OSError, UnicodeDecodeError):
+            raise UserError(f"{path} cannot be read as text; name another --flagfile") from None
+        said = [line for line in lines if line and not line.startswith(("#", "//"))]
+        words += with_files(said, (*inside, path))
+    return words
+
+
+def find_file(value):
+    """The path of a flag file, or None."""
+    path = pathlib.Path(value).expanduser()
+    if path.is_file():
+        return path
+    kept = CONFIGS / path.name
+    return kept if str(path.parent) in (".", "configs") and kept.is_file() else None
+
+
+def names():
+    """The configs that there are."""
+    return sorted(path.stem for path in CONFIGS.glob("*.flags"))
+
+
+def tables():
+    """{table: configs}: the runs that `reproduce` makes together."""
+    return read_json(CONFIGS / "tables.json")
+
+
+def named(name):
+    """The `RunConfig` of `configs/NAME.flags`.
+
+    Raises:
+      UserError: there is none.
+    """
+    check_name("config", name, names())
+    argv = ["", f"--flagfile={CONFIGS / name}.flags"]
+    return make_config(parse(argv), name)
+
+
+def check_name(what, name, known):
+    """Refuses a name that is none, and says which is near."""
+    if name not in known:
+        raise UserError(f"There is no {what} {name}{did_you_mean(name, known)}")
 
 
 def model_options():
@@ -18,12 +110,6 @@ def model_options():
 def model_defaults(name):
     """The general flags' defaults that are a model's own."""
     return models.find(name).defaults
-
-
-def parse(argv, own=()):
-    """The flags of a run, and a command's own: see `flags.parse`."""
-    groups = [TrainOptions, DataOptions]
-    return flags.parse(argv, dict(own), groups, model_options, model_defaults, data.every)
 
 
 def make_config(parsed, name=None):
@@ -41,12 +127,19 @@ def make_config(parsed, name=None):
     chosen = parsed.options(source.Options, {**defaults, "dataset": named, **source.defaults})
     train = parsed.options(TrainOptions, defaults)
     check_training(train, model, parsed.get("model"))
+    paper = parsed.options(PaperOptions)
+    if paper.paper_row is not None:
+        check_name("row of a paper", paper.paper_row, papers.PROTOCOLS)
+    if paper.paper_config is not None:
+        check_name("config", paper.paper_config, names())
     return RunConfig(
         name=name or f"{parsed.get('model')}_{chosen.dataset}",
         model=parsed.get("model"),
         data=chosen,
         train=train,
         options=options,
+        paper_row=paper.paper_row,
+        paper_config=paper.paper_config,
     )
 
 
@@ -58,15 +151,5 @@ def config_name(argv):
 
 
 def paper_config(config):
-    """The `RunConfig` of the flag file with the paper's text for this model, or None."""
-    files = sorted(CONFIGS.glob(f"{config.model}_*_paper.flags"))
-    name = config.name.replace("glyphs", "omniglot")  # they stand in for it
-    stems = {f: f.stem.removesuffix("_paper") for f in files}
-    fitting = [f for f, stem in stems.items() if name.startswith(stem)]
-    # of a name without the number of its experiment, the first
-    first = [f for f, stem in stems.items() if stem.rstrip("_12") == name]
-    if not fitting and not first:
-        return None
-    chosen = fitting[-1] if fitting else first[0]
-    words = ["export", f"--flagfile={chosen}"]
-    return make_config(parse(words), chosen.stem)
+    """The `RunConfig` of the flag file with the paper's text that a run names, or None."""
+    return named(config.paper_config) if config.paper_config in names() else None

@@ -5,6 +5,7 @@ import sys
 
 from absl import flags
 
+from oneshot_tf.commands import notes
 from oneshot_tf.data import not_an_option
 from oneshot_tf.errors import UserError
 from oneshot_tf.options import field_type, former_names
@@ -258,11 +259,12 @@ def run(main):
     Args:
       main: (argv) -> exit code or None.
     """
-    try:
-        code = main(sys.argv)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = 1
-    except BrokenPipeError:
-        code = 1
+    with notes.kept_back():
+        try:
+            code = main(sys.argv)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            code = 1
+        except BrokenPipeError:
+            code = 1
     sys.exit(code or 0)

@@ -3,13 +3,14 @@
 python -m oneshot_tf.report                            tables, figures, the table in docs/results.md
 python -m oneshot_tf.report --add_curve=runs/DIR,...   keeps a run's training curve first
 python -m oneshot_tf.report --runs=runs/DIR,...        draws the curves of these runs instead
+python -m oneshot_tf.report --paired=A,B               what A is better by than B on the same episodes
 """
 
 import pathlib
 
 from oneshot_tf.commands import flags
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import records, tables
+from oneshot_tf.evaluation import paired, records, tables
 from oneshot_tf.figures import batches, curves, drawing, sizes
 from oneshot_tf.files import read_json, write_text
 from oneshot_tf.training.logging import read_metrics
@@ -18,6 +19,7 @@ OWN = {
     "results": (str, "the folder of the records (default: results)"),
     "runs": (str, "draw the training curves of these run folders, not those of results/curves"),
     "add_curve": (str, "keep the training curve of these run folders in results/curves"),
+    "paired": (str, "two configs, or two record files, with a comma between: only compares these"),
     "output": (str, "the folder of the figures (default: figures/ in that of the records)"),
     "page": (str, "the page whose tables are rewritten (default: docs/results.md, if it is there)"),
 }
@@ -27,6 +29,9 @@ def main(argv):
     """Prints the tables and writes tables, figures and the page's part."""
     parsed = flags.parse(argv, OWN, [])
     results = pathlib.Path(parsed.get("results", "results"))
+    if parsed.get("paired"):
+        print(compare(flags.listed(parsed.get("paired")), results))
+        return 0
     output = pathlib.Path(parsed.get("output") or results / "figures")
     for folder in flags.listed(parsed.get("add_curve")):
         curve = curve_of(folder)
@@ -45,8 +50,18 @@ def main(argv):
     return 0
 
 
+def compare(names, results):
+    """The table of `--paired`."""
+    if len(names) != 2:
+        raise UserError(f"--paired must name two, A,B. Received: {','.join(names)}")
+    files = all(name.endswith(".json") for name in names)
+    kept = [] if files else tables.read_records(results)
+    return paired.text(*(paired.choose(name, kept) for name in names))
+
+
 def curve_of(folder):
-    """The training curve of a run folder: {"config", "model", "seed", "commit", "points"}.
+    """The training curve of a run folder: {"config", "model", "seed", "points"}, and where it was trained,
+    as of `records.origin`.
 
     That of a few-shot learner has what `batches.thin` gives besides.
     """
@@ -63,7 +78,7 @@ def curve_of(folder):
         "config": config["name"],
         "model": config["model"],
         "seed": config["train"]["seed"],
-        "commit": config.get("commit"),
+        **records.origin(config),
         **curve,
     }
 

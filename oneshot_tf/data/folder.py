@@ -5,11 +5,10 @@ import pathlib
 
 import numpy as np
 
-from oneshot_tf.data import cache, damage, image_files, pictures, prepared
+from oneshot_tf.data import archives, cache, damage, image_files, pictures, prepared
 from oneshot_tf.data.dataset import from_classes
 from oneshot_tf.data.sources import DataSource
 from oneshot_tf.errors import UserError
-from oneshot_tf.files import read_bytes
 
 # What file managers leave behind.
 JUNK = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"}
@@ -54,7 +53,7 @@ def load(data_dir, options):
         return from_classes(
             "folder",
             {
-                name: np.stack([pictures.prepare(read_bytes(f), f, options) for f in files])
+                name: np.stack([pictures.prepare(archives.read_file(f), f, options) for f in files])
                 for name, files in classes.items()
             },
         )
@@ -111,7 +110,7 @@ def _sha256(classes):
     digest = hashlib.sha256()
     for name, files in classes.items():
         for path in files:
-            content = hashlib.sha256(read_bytes(path)).hexdigest()
+            content = hashlib.sha256(archives.read_file(path)).hexdigest()
             digest.update(f"{name}/{path.name}\0{content}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 

@@ -16,7 +16,6 @@ import tqdm
 from oneshot_tf.data import archives, cache, damage, lazy_images, pictures
 from oneshot_tf.data.dataset import Dataset
 from oneshot_tf.errors import UserError
-from oneshot_tf.files import read_bytes
 
 WNID = re.compile(r"n\d{8}")  # ImageNet's name of a class
 PARTS = ("train", "val", "test")
@@ -47,7 +46,7 @@ def contents(store, wanted):
     """The bytes of each file of a store, in the order of `wanted`."""
     if pathlib.Path(store).is_dir():
         for name in wanted:
-            yield read_bytes(pathlib.Path(store) / name)
+            yield archives.read_file(pathlib.Path(store) / name)
     else:
         yield from archives.contents(store, wanted)
 
@@ -86,7 +85,7 @@ def _csv_texts(place):
     if place.is_dir():
         if not all((place / name).is_file() for name in wanted):
             return None
-        return {part: read_bytes(place / name) for name, part in wanted.items()}
+        return {part: archives.read_file(place / name) for name, part in wanted.items()}
     with archives.open_zip(place) as archive:
         inside = {
             wanted[pathlib.PurePosixPath(name).name]: name
@@ -160,7 +159,9 @@ def sha256(classes):
         for label, _, name in files:
             digest.update(f"{label}/{pathlib.PurePosixPath(name).name}\n".encode())
             if is_folder:
-                digest.update(hashlib.sha256(read_bytes(pathlib.Path(store) / name)).digest())
+                digest.update(
+                    hashlib.sha256(archives.read_file(pathlib.Path(store) / name)).digest()
+                )
     return digest.hexdigest()
 
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from oneshot_tf.data import archives
 from oneshot_tf.errors import UserError
-from oneshot_tf.files import read_bytes
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -153,9 +152,9 @@ def read(store, name):
       UserError: it cannot be read, or is damaged; it is named.
     """
     if not zipfile_like(store):
-        return read_bytes(pathlib.Path(store) / name)
+        return archives.read_file(pathlib.Path(store) / name)
     try:
-        return _archive(store).read(name)
+        return archives.read_member(_archive(store), name)
     except (*archives.DAMAGE, KeyError) as error:
         raise UserError(f"{store}: {name} is damaged ({error}); get the archive again") from None
 

@@ -16,7 +16,7 @@ import sys
 import tqdm
 from PIL import Image
 
-from oneshot_tf.data import mini_imagenet, pictures
+from oneshot_tf.data import archives, mini_imagenet, pictures
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import replacing
 
@@ -83,7 +83,7 @@ def numbered(folder):
 
 def _write(path, source):
     try:
-        content = source.read_bytes()
+        content = archives.read_file(source)
         pixels = pictures.to_array(pictures.decode(content, source), SIZE, 3)
         encoded = io.BytesIO()
         Image.fromarray(pixels).save(encoded, "JPEG", quality=QUALITY)

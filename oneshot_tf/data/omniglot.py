@@ -94,7 +94,7 @@ def _contents(source):
     """(path, bytes) of every PNG of a zip or a folder."""
     if source.is_dir():
         for path in _files(source):
-            yield path.relative_to(source.parent).as_posix(), path.read_bytes()
+            yield path.relative_to(source.parent).as_posix(), archives.read_file(path)
         return
     with archives.open_zip(source) as archive:
         for info in archive.infolist():

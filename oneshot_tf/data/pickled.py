@@ -4,6 +4,7 @@ A pickle may name any function of any module to be called. Here it can make nump
 text and plain containers; everything else is refused.
 """
 
+import os
 import pickle
 
 import numpy as np
@@ -21,6 +22,9 @@ _DAMAGE = (
 )  # fmt: skip
 
 
+MAX_BYTES = 2 << 30  # the largest part of miniImageNet has 0.8
+
+
 class _Refused(Exception):
     """A pickle names what it may not have."""
 
@@ -33,6 +37,12 @@ def load(path):
     """
     try:
         with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_BYTES:
+                raise UserError(
+                    f"{path} has {size / 2**30:.1f} GiB; expected at most {MAX_BYTES >> 30}; it is "
+                    "another file than miniImageNet's"
+                )
             return _Unpickler(file, encoding="latin1").load()
     except _Refused as refused:
         raise UserError(

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -12,6 +13,8 @@ from oneshot_tf.errors import UserError
 # What Pillow's readers raise on damaged files.
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, struct.error, zlib.error)
 SHORTER_SIDE = -1  # of `centre`: the largest square in the middle
+MAX_PIXELS = 80_000_000  # a bomb of a few kilobytes may say that it has billions
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # ours is lower, and an error
 _LONGEST = 2048  # longer sides are halved, thirded, ... first: a padded panorama must fit in memory
 
 
@@ -23,10 +26,16 @@ def decode(content, where):
       where: what to call the file in an error.
 
     Raises:
-      UserError: the bytes are no picture, or are cut short.
+      UserError: the bytes are no picture, are cut short, or are one of more than `MAX_PIXELS`.
     """
     try:
         image = Image.open(io.BytesIO(content))
+        pixels = image.width * image.height  # as the header says: none is decoded yet
+        if pixels > MAX_PIXELS:
+            raise UserError(
+                f"{where} has {image.width} x {image.height} pixels; expected at most "
+                f"{MAX_PIXELS // 10**6} million; make it smaller or remove it"
+            )
         image.load()
     except (*_DAMAGE, Image.DecompressionBombError) as error:
         reason = "no known format" if isinstance(error, Image.UnidentifiedImageError) else error

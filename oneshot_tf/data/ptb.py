@@ -18,7 +18,6 @@ from oneshot_tf.data import archives, splits
 from oneshot_tf.data.sentences import RESERVED, Sentences, encode
 from oneshot_tf.data.sources import DataSource
 from oneshot_tf.errors import UserError
-from oneshot_tf.files import read_bytes
 from oneshot_tf.options import option
 from oneshot_tf.run_config import DataOptions
 
@@ -98,7 +97,10 @@ def read(data_dir):
             contents = archives.contents(folder / "ptb.zip", FILES.values())
             return {part: _lines(c, FILES[part]) for part, c in zip(FILES, contents, strict=True)}
         if all((folder / name).is_file() for name in FILES.values()):
-            return {part: _lines(read_bytes(folder / f), folder / f) for part, f in FILES.items()}
+            return {
+                part: _lines(archives.read_file(folder / f), folder / f)
+                for part, f in FILES.items()
+            }
     raise UserError(
         f"The Penn Treebank is not in {data_dir}; put ptb.zip there, or {', '.join(FILES.values())} "
         "of Mikolov's version, or name their folder with --data_dir=DIR"

@@ -1,4 +1,10 @@
-"""The accuracies that the papers print, in percent, by the rows of their tables."""
+"""The accuracies that the papers print, in percent, by the rows of their tables.
+
+A run says which row it is compared with (`--paper_row=NAME`); nothing is read out of its name.
+"""
+
+from oneshot_tf.evaluation import earlier_rows
+from oneshot_tf.evaluation.paper_protocols import PROTOCOLS
 
 _PRESENTATIONS = ("1", "2", "3", "4", "5", "10")
 
@@ -14,7 +20,10 @@ def _few_shot(*values):
     return _row(*values, keys=_SETTINGS[: len(values)])
 
 
-# (model, experiment) -> row. [FLMN] is Mureja et al. 2017, tables 1 and 2; [MANN] Santoro et al.
+_ORACLE = _row(72.8, 72.8, 72.8, keys=("5w1s", "5w2s", "5w3s"))
+
+# row -> figures. "NAME@DATA" is the row of NAME where it was tested on other data than it was trained
+# on, "NAME#finetuned" and "NAME#softmax" where it was fine-tuned on each support. [FLMN] is Mureja et al. 2017, tables 1 and 2; [MANN] Santoro et al.
 # 2016, table 1. The MANN of [FLMN] has one read head.
 ROWS = {
     "flmn_omniglot_1": _row(31.1, 85.6, 88.7, 89.5, 91.0, 94.1),
@@ -60,7 +69,11 @@ ROWS = {
     "siamese_omniglot@mnist": {"10w1s": 70.0},
     "matching_omniglot@mnist": {"10w1s": 72.0},
     # [MN] section 4.1.3; the oracle does not look at the support, and has one figure for all shots
-    "lstm_lm": _row(72.8, 72.8, 72.8, keys=("5w1s", "5w2s", "5w3s")),
+    # and for a network whose size it does not say
+    "lstm_lm": _ORACLE,
+    "lstm_lm_small": _ORACLE,
+    "lstm_lm_medium": _ORACLE,
+    "lstm_lm_large": _ORACLE,
     # on Ravi and Larochelle's split: their own figures for matching, [PN] for prototypes
     "matching_mini_imagenet": _few_shot(43.40, 51.09),
     "matching_fce_mini_imagenet": _few_shot(43.56, 55.31),
@@ -76,30 +89,47 @@ ROWS = {
     "matching_fce_inception_imagenet_dogs": _few_shot(58.8),
 }
 
-
 # test perplexity of the treebank: Zaremba et al. 2014, table 1, one network each
 PERPLEXITIES = {"lstm_lm_small": 114.5, "lstm_lm_medium": 82.7, "lstm_lm_large": 78.4}
 
 
-def perplexity(config):
-    """The paper's perplexity for a config of a language model, or None."""
-    return next((v for name, v in PERPLEXITIES.items() if config.startswith(name)), None)
+def perplexity(row):
+    """The paper's perplexity for the row of a language model, or None."""
+    return PERPLEXITIES.get(row)
 
 
-def row(config, dataset, trained_on, tuned=None):
-    """The paper's figures that a record compares with, or None.
+def key(row, dataset, trained_on, tuned=None):
+    """The key in `ROWS` of the figures that a test compares with, or None.
 
     Args:
-      config: the config's name; what follows a row's name ("_paper", "_long") does not count.
+      row: the row that the run names, or None.
       dataset: what was tested on.
       trained_on: what was trained on.
       tuned: "finetuned" or "softmax" where the model was fine-tuned on each episode's support.
     """
+    if row not in PROTOCOLS or trained_on != PROTOCOLS[row].dataset:
+        return None
     suffix = f"#{tuned}" if tuned else ""
     suffix += "" if dataset == trained_on else f"@{dataset}"
-    for name in sorted(ROWS, key=len, reverse=True):
-        base = name.removesuffix(suffix) if suffix else name
-        plain = "@" not in base and "#" not in base
-        if name.endswith(suffix) and plain and config.startswith(base):
-            return ROWS[name]
-    return None
+    return row + suffix if row + suffix in ROWS else None
+
+
+def named(fields):
+    """{"paper_row", "paper_config"} that a stored config names; of those before there were such names,
+    what they were compared with then.
+
+    Args:
+      fields: the content of a `config.json`.
+    """
+    earlier = {"paper_row": earlier_rows.ROWS, "paper_config": earlier_rows.CONFIGS}
+    name = fields.get("name")
+    return {n: fields[n] if n in fields else table.get(name) for n, table in earlier.items()}
+
+
+def row_of(record):
+    """The row that a record was compared with, or None; of earlier records as well."""
+    if not record.get("paper"):
+        return None
+    if "paper_row" in record:
+        return record["paper_row"]
+    return earlier_rows.ROWS.get(record.get("config"))

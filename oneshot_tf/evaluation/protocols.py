@@ -23,7 +23,8 @@ def sequence(learner, sample, episodes, presentations):
       presentations: the last presentation to report.
 
     Returns:
-      {"1": {"mean", "ci95"}, "2": ...} in percent.
+      {"1": {"mean", "ci95", "right", "shown"}, "2": ...}: the first two in percent, of the episodes that
+      show a class so often; the others whole numbers [episodes], right answers and pictures.
     """
 
     @tf.function
@@ -33,14 +34,11 @@ def sequence(learner, sample, episodes, presentations):
         return losses.accuracy_by_presentation(correct, episode.presentations, presentations)
 
     right, shown = _collect(answer, sample, episodes)
-    return {
-        str(p + 1): summary(right[shown[:, p] > 0, p] / shown[shown[:, p] > 0, p])
-        for p in range(presentations)
-    }
+    return {str(p + 1): _described(right[:, p], shown[:, p]) for p in range(presentations)}
 
 
 def few_shot(learner, sample, episodes, batch=BATCH, logits_of=None):
-    """Accuracy on the queries of few-shot episodes: {"mean", "ci95"} in percent.
+    """Accuracy on the queries of few-shot episodes, as at one presentation of `sequence`.
 
     Args:
       learner: a `Learner` that answers `FewShotEpisode`.
@@ -60,7 +58,7 @@ def few_shot(learner, sample, episodes, batch=BATCH, logits_of=None):
         return right, tf.reduce_sum(there, axis=1)
 
     right, shown = _collect(answer, sample, episodes, batch)
-    return summary(right / shown)
+    return _described(right, shown)
 
 
 def finetuning(learner, steps, rate, match):
@@ -104,6 +102,13 @@ def _collect(answer, sample, episodes, batch=BATCH):
     else:
         parts = [answer(first) for first in firsts]
     return (np.concatenate([part[i].numpy() for part in parts])[:episodes] for i in (0, 1))
+
+
+def _described(right, shown):
+    """Mean and interval over the episodes that ask anything, and the answers of all."""
+    asked = shown > 0
+    numbers = {"right": np.rint(right).astype(int), "shown": np.rint(shown).astype(int)}
+    return {**summary(right[asked] / shown[asked]), **numbers}
 
 
 def summary(accuracies):

@@ -7,6 +7,7 @@ import pathlib
 import platform
 import subprocess
 
+import numpy as np
 import tensorflow as tf
 
 from oneshot_tf import __version__, files
@@ -15,17 +16,20 @@ from oneshot_tf.sampling import pipeline
 
 
 def make(config, dataset, split, protocol, accuracy, learner, trained):
-    """The record of one test.
+    """The record of one test; `measured` adds what it gave.
 
     Args:
       config: `RunConfig`.
       dataset: name of the data set tested on.
       split: `Split.describe()` of the classes tested on.
       protocol: {"kind", "way", "shot", ...}.
-      accuracy: what a protocol gave.
+      accuracy: {setting or presentation: {"mean", "ci95"}}, or what is there before it is measured.
       learner: the model, for its size.
-      trained: {"episodes", "seconds"} of the checkpoint.
+      trained: {"episodes", "seconds", "checkpoint"} of the checkpoint, and what `origin` gives.
     """
+    row = papers.key(config.paper_row, dataset, config.data.dataset, tuned(protocol))
+    if protocol.get("part", "test") != "test":
+        row = None  # a paper's figures are of its test classes
     return {
         "model": config.model,
         "config": config.name,
@@ -34,13 +38,16 @@ def make(config, dataset, split, protocol, accuracy, learner, trained):
         "split": split,
         "protocol": protocol,
         "accuracy": accuracy,
-        "paper": papers.row(config.name, dataset, config.data.dataset, tuned(protocol)),
+        "paper": papers.ROWS.get(row),
+        "paper_row": row,
         "parameters": sum(int(tf.size(w)) for w in learner.trainable_variables),
         "train": {
+            "commit": None,
+            "machine": None,
+            "load": None,
             **trained,
             "dataset": config.data.dataset,
             "batch_size": config.train.batch_size,
-            "machine": machine(),
         },
         "options": {
             "data": dataclasses.asdict(dataclasses.replace(config.data, data_dir=None)),
@@ -51,6 +58,74 @@ def make(config, dataset, split, protocol, accuracy, learner, trained):
         "commit": commit(),
         "date": datetime.date.today().isoformat(),
     }
+
+
+def measured(found):
+    """What a record gets of a test: its accuracies, and the right answers of every episode.
+
+    Args:
+      found: of `protocols.sequence`, or {setting: what `protocols.few_shot` gave}.
+
+    Returns:
+      {"accuracy": {key: {"mean", "ci95"}}, "right": {key: "15 14 ..."}, "shown": {key: 15, or "15 12
+      ..." where episodes differ}}.
+    """
+    return {
+        "accuracy": {k: {"mean": v["mean"], "ci95": v["ci95"]} for k, v in found.items()},
+        "right": {k: _words(v["right"]) for k, v in found.items()},
+        "shown": {k: _words(v["shown"], short=True) for k, v in found.items()},
+    }
+
+
+def _words(numbers, short=False):
+    whole = [int(number) for number in numbers]
+    if short and len(set(whole)) == 1:
+        return whole[0]
+    return " ".join(map(str, whole))
+
+
+def episodes(record, key):
+    """Accuracy in each test episode, in percent: float64 [episodes], NaN where nothing was shown.
+
+    Args:
+      record: the record.
+      key: a setting or presentation.
+
+    Returns:
+      None where the record is of before they were kept.
+    """
+    if key not in record.get("right", {}):
+        return None
+    right = np.array(record["right"][key].split(), np.float64)
+    shown = record["shown"][key]
+    shown = np.array(shown.split(), np.float64) if isinstance(shown, str) else float(shown)
+    shown = np.broadcast_to(shown, right.shape)
+    return np.where(shown > 0, 100.0 * right / np.maximum(shown, 1.0), np.nan)
+
+
+def origin(fields):
+    """Where a run was trained: {"commit", "machine", "load"}, of its `config.json`.
+
+    A run that was resumed elsewhere has all its commits and machines, in order; "load" is the highest.
+    What the file does not say is None.
+    """
+    starts = fields.get("starts", [])
+    loads = [start["load"] for start in starts if start.get("load") is not None]
+    return {
+        "commit": _different([fields.get("commit"), *(start.get("commit") for start in starts)]),
+        "machine": _different([start.get("machine") for start in starts], "; "),
+        "load": max(loads, default=None),
+    }
+
+
+def _different(values, between=", "):
+    return between.join(dict.fromkeys(value for value in values if value)) or None
+
+
+def changed_tree(record):
+    """Whether a run was trained with files that differ from the commit that its record names."""
+    commit = record["train"].get("commit") or record.get("commit") or ""
+    return any(part.endswith("+") for part in commit.split(", "))
 
 
 def plain_options(options):

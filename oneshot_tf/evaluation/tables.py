@@ -1,10 +1,15 @@
 """Markdown tables made of records, and of nothing else."""
 
 import json
+import math
 import pathlib
 import statistics
 
+import numpy as np
+
 from oneshot_tf.errors import UserError
+from oneshot_tf.evaluation import papers, records
+from oneshot_tf.evaluation.paper_protocols import PROTOCOLS
 from oneshot_tf.files import read_json, write_text
 
 PRESENTATIONS = ("1", "2", "3", "4", "5", "10")  # the columns of the papers' tables
@@ -16,6 +21,12 @@ NEEDED = ("model", "config", "seed", "dataset", "protocol", "accuracy", "paper",
 BN = {"support": "support's statistics", "batch": "whole episode's statistics: transductive"}
 USUAL = {"5w1s", "5w5s", "10w1s", "20w1s", "20w5s"}  # columns of the table that all can be in
 HEAD = ["config", "tested on", "seeds", "episodes"]
+CHANGED = "†"
+LEGEND = """Accuracy in %. `82.5 ± 0.3 (1.05)`: 82.5 is the mean over training seeds; 0.3 their standard
+deviation, how much another training changes it; 1.05 half of the 95 % interval over test episodes, how
+far off all of them may be together, since every seed is tested on the same episodes. Of one seed, `82.5
+(1.05)`. Two models on the same episodes are told apart more finely: `python -m oneshot_tf.report
+--paired=A,B`. Episodes: those that the tested checkpoint was trained on."""
 
 
 def read_records(folder):
@@ -31,14 +42,27 @@ def read_records(folder):
         )
     found = []
     for path in sorted(folder.glob("*.json")):
-        record = read_json(path)
-        missing = [n for n in NEEDED if not isinstance(record, dict) or n not in record]
-        if missing:
-            raise UserError(
-                f"{path} is no record: it lacks {', '.join(missing)}; delete or move it"
-            )
-        found.append(record)
+        found.append(read_json(path))
+        check(found[-1], path)
     return found
+
+
+def check(record, path):
+    """Refuses what is no record.
+
+    Raises:
+      UserError: it lacks what records have.
+    """
+    missing = [n for n in NEEDED if not isinstance(record, dict) or n not in record]
+    if missing:
+        raise UserError(f"{path} is no record: it lacks {', '.join(missing)}; delete or move it")
+
+
+def test_of(record):
+    """What two records have in common that differ in nothing but the seed."""
+    protocol = record["protocol"]
+    key = (record["config"], record["dataset"])
+    return key + tuple(json.dumps(protocol.get(name)) for name in PROTOCOL)
 
 
 def group(records):
@@ -55,12 +79,8 @@ def group(records):
     """
     groups = {}
     for record in records:
-        protocol = record["protocol"]
-        if protocol.get("part", "test") != "test":
-            continue
-        key = (record["config"], record["dataset"])
-        key += tuple(json.dumps(protocol.get(name)) for name in PROTOCOL)
-        groups.setdefault(key, []).append(record)
+        if record["protocol"].get("part", "test") == "test":
+            groups.setdefault(test_of(record), []).append(record)
     for (config, dataset, *_), members in groups.items():
         seeds = [record["seed"] for record in members]
         if len(set(seeds)) < len(seeds):
@@ -77,10 +97,27 @@ def mean_and_spread(values):
     return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.1f}"
 
 
+def interval(members, key):
+    """Half of the 95 % interval over test episodes of a group's mean.
+
+    Where records have their episodes and share them, it is that of each episode's mean over seeds; of
+    earlier records, the mean of the seeds' own intervals, which is a little more.
+    """
+    found = [records.episodes(record, key) for record in members]
+    tests = {(r["protocol"].get("seed"), r["protocol"].get("episodes")) for r in members}
+    if len(tests) > 1 or any(right is None for right in found):
+        return statistics.fmean(record["accuracy"][key]["ci95"] for record in members)
+    means = np.mean(found, axis=0)
+    means = means[~np.isnan(means)]
+    return 1.96 * float(means.std(ddof=1)) / math.sqrt(len(means)) if len(means) > 1 else 0.0
+
+
 def cell(members, key):
     """One cell of a group's row; empty where not all of its records have the key."""
     values = [record["accuracy"][key]["mean"] for record in members if key in record["accuracy"]]
-    return mean_and_spread(values) if len(values) == len(members) else ""
+    if len(values) < len(members):
+        return ""
+    return f"{mean_and_spread(values)} ({interval(members, key):.2f})"
 
 
 def episodes(members):
@@ -94,7 +131,8 @@ def rows(groups, keys):
     lines = []
     for members in groups:
         first = members[0]
-        name = f"`{first['config']}`{note(first['protocol'])}"
+        sign = CHANGED if any(records.changed_tree(record) for record in members) else ""
+        name = f"`{first['config']}`{sign}{note(first['protocol'])}"
         ours = [cell(members, key) for key in keys]
         lines.append([name, first["dataset"], str(len(members)), episodes(members), *ours])
         if first["paper"] and any(key in first["paper"] for key in keys):
@@ -177,10 +215,7 @@ def _way_and_shot(key):
 def text(records):
     """All tables, with what has to be known to read them."""
     groups = group(records)
-    parts = [
-        "Accuracy in %: mean ± standard deviation over training seeds; "
-        "episodes: those that the tested checkpoint was trained on."
-    ]
+    parts = [" ".join(LEGEND.split())]
     sequence, few_shot = sequence_table(groups), few_shot_tables(groups)
     others = few_shot_tables(groups, usual=False)
     if sequence:
@@ -190,8 +225,28 @@ def text(records):
     if others:
         parts += ["Queries after a support set, at other ways and shots:", *others]
     if len(parts) == 1:
-        parts = ["No records yet: `python eval.py --workdir=... --results=results` writes them."]
-    return "\n\n".join(parts) + "\n"
+        return "No records yet: `python eval.py --workdir=... --results=results` writes them.\n"
+    return "\n\n".join([*parts, *footnotes(groups)]) + "\n"
+
+
+def footnotes(groups):
+    """What signs mean, and which protocols the papers' rows are of."""
+    found, shown = [], [record for members in groups for record in members]
+    if any(records.changed_tree(record) for record in shown):
+        found.append(
+            f"{CHANGED} A seed or more was trained by files that differed from the commit in its record."
+        )
+    rows = sorted({row for row in map(papers.row_of, shown) if row})
+    same = {}  # protocol -> configs that are compared with a row of it
+    for row in rows:
+        plain = row.partition("#")[0].partition("@")[0]
+        if plain in PROTOCOLS:
+            same.setdefault(PROTOCOLS[plain].words, []).append(f"`{plain}`")
+    lines = [f"- {', '.join(dict.fromkeys(rows))}: {words}." for words, rows in same.items()]
+    if lines:
+        words = "What the papers' rows are measured on, as far as it is known, by `--paper_row`:"
+        found.append("\n".join([words, "", *lines]))
+    return found
 
 
 def replace(path, content):

@@ -25,6 +25,8 @@ def draw(learner, episode):
       as the model tells.
     """
     arrays = learner.figures(episode)
+    if arrays is None:
+        return {}
     if "support" in arrays:
         made = vae.make(arrays)
         arrays = {name: array for name, array in arrays.items() if name not in made}

@@ -234,8 +234,9 @@ class Learner(keras.Model):
     # --- looking into it --------------------------------------------------------------------
 
     def figures(self, episode):
-        """What TensorBoard draws of an episode: {name: array}, see `figures/drawing.py`."""
-        raise NotImplementedError
+        """What `figures/drawing.py` draws of an episode, {name: array}; None: nothing."""
+        del episode
+        return None
 
     def compared(self, episode):
         """What an answer compares, where `compares`.

@@ -128,7 +128,7 @@ class Text(FewShot):
         def measure_text():
             """The perplexity of a text that is read in one go, beside the paper's."""
             value = round(perplexity.measure(learner, words, rows=1), 3)
-            paper = papers.perplexity(config.name)
+            paper = papers.perplexity(config.paper_row) if test.part == "test" else None
             return {"perplexity": {"value": value, "words": len(words), "paper": paper}}
 
         return super().plan(learner, config, source, test)._replace(more=measure_text)

@@ -57,12 +57,13 @@ def evaluate(workdir, test, folders, figures=None, **given):
     if mirrored != "none":
         protocol["mirrored_copies"] = mirrored
     blank = dict.fromkeys(plan.keys)
+    trained |= records.origin(read_json(pathlib.Path(workdir) / "config.json"))
     record = records.make(config, source.dataset.name, split, protocol, blank, learner, trained)
     name = record_name(record, test, kinds.of(learner).protocols[0])
     places = tuple(pathlib.Path(folder) / f"{name}.json" for folder in folders)
     for path in places:
         check_place(path, record)
-    record |= {"accuracy": plan.measure(), **plan.more()}
+    record |= {**records.measured(plan.measure()), **plan.more()}
     for path in places:
         records.write(path, record)
     drawn = drawing.write(drawing.draw(learner, plan.first()), figures) if figures else ()

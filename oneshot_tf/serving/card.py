@@ -6,7 +6,8 @@ import sys
 
 from oneshot_tf import data
 from oneshot_tf.episodes import ClozeEpisode, SequenceEpisode
-from oneshot_tf.evaluation import tables
+from oneshot_tf.evaluation import papers, tables
+from oneshot_tf.evaluation.paper_protocols import PROTOCOLS
 from oneshot_tf.run_config import DataOptions
 from oneshot_tf.serving import asking
 from oneshot_tf.serving.citations import CITATIONS
@@ -139,17 +140,25 @@ def _licence(config):
     return data.find(config.data.dataset).licence
 
 
+_READING = (
+    "*To the letter* is our config that follows the paper's text. Where the paper gives no value, as most "
+    "give no learning rate, the value there is our reading of it, not the paper's."
+)
+
+
 def _settings(learner, config, paper):
     if paper is None:
         defaults = {"dataset": DataOptions.dataset, **learner.defaults}
         defaults |= data.find(config.data.dataset).defaults
         title, found = "defaults of this package", differences(config, None, defaults)
     else:
-        title, found = f"paper (`{paper.name}.flags`)", differences(config, paper)
+        title, found = f"to the letter (`{paper.name}.flags`)", differences(config, paper)
     if not found:
-        return f"## Settings\n\nNone differs from the {title}."
+        same = f"paper's text (`{paper.name}.flags`)" if paper else title
+        return f"## Settings\n\nNone differs from the {same}."
     rows = [f"| `{name}` | {here} | {there} |" for name, here, there in found]
-    return "\n".join([f"## Settings\n\n| option | here | {title} |", "|---|---|---|", *rows])
+    head = [f"{_READING}\n" if paper else "", f"| option | here | {title} |", "|---|---|---|"]
+    return "\n".join(["## Settings\n", *head, *rows])
 
 
 def differences(config, other=None, defaults=None):
@@ -187,14 +196,26 @@ def _accuracy(record):
         for key, value in record["accuracy"].items()
     ]
     kind = "presentation" if protocol["kind"] == "sequence" else "way, shot"
-    return f"""## Accuracy
+    return (
+        f"""## Accuracy
 
 In percent, on {record["dataset"]}, {protocol.get("part", "test")} classes: {protocol["episodes"]} episodes, \
 protocol `{protocol["kind"]}`{tables.note(protocol)}, seed {protocol["seed"]}; the whole record is `record.json`.
 
-| {kind} | mean | 95 % interval, +- | paper |
+| {kind} | mean | 95 % interval, +- | printed in the paper |
 |---|---|---|---|
-""" + "\n".join(rows)
+"""
+        + "\n".join(rows)
+        + _paper_protocol(record)
+    )
+
+
+def _paper_protocol(record):
+    """What the paper's figures beside ours were measured on."""
+    row = (papers.row_of(record) or "").partition("#")[0].partition("@")[0]
+    if row not in PROTOCOLS:
+        return ""
+    return f"\n\nThe paper's figures: {PROTOCOLS[row].words}."
 
 
 def _signatures(learner, names):

@@ -70,7 +70,13 @@ def save(learner, path, ink="auto", logits_of=None, vocabulary=None, in_half=Fal
     names = list(signatures)
     signatures["serving_default"] = signatures[names[0]]
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    tf.saved_model.save(module, str(path), signatures=signatures, options=options)
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("WARNING")  # that assets were written is no news
+    try:
+        tf.saved_model.save(module, str(path), signatures=signatures, options=options)
+    finally:
+        logger.setLevel(level)
     return names
 
 

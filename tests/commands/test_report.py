@@ -30,6 +30,7 @@ def make_run(tmp_path):
         folder = tmp_path / "runs" / f"{config}-{seed}"
         folder.mkdir(parents=True)
         fields = {"name": config, "model": "flmn", "train": {"seed": seed}, "commit": "abc"}
+        fields["starts"] = [{"commit": "abc", "machine": "small", "load": 1.5}]
         (folder / "config.json").write_text(dump(fields))
         accuracies = [seed + p + 1.0 for p in range(10)]
         metrics = [
@@ -59,7 +60,7 @@ def project(tmp_path, monkeypatch):
         "config": FLMN,
         "seed": 0,
         "dataset": "omniglot",
-        "protocol": {"kind": "sequence", "part": "test"},
+        "protocol": {"kind": "sequence", "part": "test", "episodes": 4},
         "accuracy": {"2": {"mean": 82.345, "ci95": 1.0}},
         "paper": {"2": 85.6},
         "train": {"episodes": 100_000},
@@ -74,13 +75,14 @@ def test_report_end_to_end(project, make_run, capsys):
     folders = [str(make_run(*which)) for which in [(FLMN, 0), (FLMN, 1), (MANN, 0)]]
     assert report.main(["report", f"--add_curve={','.join(folders)}"]) == 0
     printed = capsys.readouterr().out
-    assert "| 82.3 |" in printed and "*85.6*" in printed
+    assert "| 82.3 (1.00) |" in printed and "*85.6*" in printed
     assert "want of a curve: mann_1head_omniglot_2, flmn_omniglot_2_paper" in printed
     page = (project / "docs" / "results.md").read_text()
-    assert "| 82.3 |" in page and page.endswith(f"{tables.END}\nend\n")
-    assert "| 82.3 |" in (project / "results" / "tables.md").read_text()
+    assert "| 82.3 (1.00) |" in page and page.endswith(f"{tables.END}\nend\n")
+    assert "| 82.3 (1.00) |" in (project / "results" / "tables.md").read_text()
     curve = json.loads((project / "results" / "curves" / f"{FLMN}-seed1.json").read_text())
     assert len(curve["points"]) == 100 and curve["seed"] == 1 and curve["commit"] == "abc"
+    assert curve["machine"] == "small" and curve["load"] == 1.5  # of the training
     assert curve["points"][-1]["episode"] == 4000
     for name in ("flmn_figure_3", "flmn_figure_5"):
         picture = np.asarray(Image.open(project / "results" / "figures" / f"{name}.png"))
@@ -91,6 +93,28 @@ def test_report_end_to_end(project, make_run, capsys):
     before = {p: p.read_bytes() for p in project.rglob("*") if p.is_file()}
     report.main(["report"])
     assert before == {p: p.read_bytes() for p in project.rglob("*") if p.is_file()}
+
+
+def test_two_models_are_compared_on_the_same_episodes(project, capsys):
+    results = project / "results"
+    for config, right in [("a", "5 4 5 3"), ("b", "4 4 4 3")]:
+        kept = json.loads((results / "one.json").read_text()) | {"config": config}
+        kept |= {"right": {"2": right}, "shown": {"2": 5}}
+        (results / f"{config}.json").write_text(dump(kept))
+    before = {p: p.read_bytes() for p in project.rglob("*") if p.is_file()}
+    assert report.main(["report", "--paired=a,b"]) == 0
+    printed = capsys.readouterr().out
+    assert "a minus b, on omniglot" in printed and "+10.00" in printed
+    assert report.main(["report", f"--paired={results / 'a.json'},{results / 'b.json'}"]) == 0
+    assert capsys.readouterr().out == printed
+    assert before == {p: p.read_bytes() for p in project.rglob("*") if p.is_file()}
+    for names, said in [
+        ("a", "must name two"),
+        ("a,c", "Received: c"),
+        (f"a,{FLMN}", "before records"),
+    ]:
+        with pytest.raises(UserError, match=said):
+            report.main(["report", f"--paired={names}"])
 
 
 def test_figures_from_run_folders(project, make_run):

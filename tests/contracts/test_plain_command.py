@@ -17,7 +17,7 @@ from oneshot_tf import data, models
 from oneshot_tf.commands import configs, export, flags, predict
 from oneshot_tf.commands import eval as eval_command
 from oneshot_tf.commands import train as train_command
-from oneshot_tf.data import ptb, splits
+from oneshot_tf.data import glyphs, ptb, splits
 from oneshot_tf.run_config import DataOptions, TrainOptions
 from oneshot_tf.training.logging import read_metrics
 from tests.commands.test_train import run
@@ -26,8 +26,8 @@ REAL = pathlib.Path(os.environ.get("ONESHOT_TF_DATA") or "data")
 OMNIGLOT = ("images_background.zip", "images_evaluation.zip")
 PICTURES = ("glyphs", "omniglot", "tiny_imagenet")
 CLASSES, WORDS = ("a", "b", "c"), 600
-# one of each kind of episode and of data; the others take minutes, and differ in options alone
-QUICK = {("mmnet", "glyphs"), ("lstm", "glyphs"), ("prototypical", "tiny_imagenet")}
+# one of each kind of episode; the others are slow because they are 40 times the same way
+QUICK = {("mmnet", "glyphs"), ("lstm", "glyphs")}
 
 
 def cases():
@@ -77,8 +77,11 @@ def treebank(tmp_path_factory):
 
 
 @pytest.fixture
-def words_of(request):
+def words_of(request, monkeypatch):
     """Says which data: (data set) -> flags; skips where it is not there."""
+    if request.node.get_closest_marker("slow") is None:  # drawing all of them takes a while
+        monkeypatch.setattr(glyphs, "CLASSES", 500)
+        monkeypatch.setattr(glyphs, "VERSION", "of 500 classes")  # cached apart
 
     def words(dataset):
         if dataset == "omniglot" and not all((REAL / name).is_file() for name in OMNIGLOT):

@@ -11,11 +11,11 @@ from oneshot_tf.errors import UserError
 from oneshot_tf.layers.sentence_encoder import READERS
 
 VOCABULARY, WAY, SHOT = 12, 3, 2
-# an oracle learns nothing of a support, and has none: see models/test_lstm_lm.py
+# a language model learns nothing of a support, and has none: see models/test_lstm_lm.py
 READING = [
     name
     for name in models.MODELS
-    if "sentences" in models.find(name).reads and not models.find(name).oracle
+    if "sentences" in models.find(name).reads and models.find(name).episode != "text"
 ]
 OTHERS = [name for name in models.MODELS if "sentences" not in models.find(name).reads]
 

@@ -101,8 +101,9 @@ def test_tar_names_outside(tmp_path, name):
 def test_tar_truncated(tmp_path, keep):
     path = make_tar(tmp_path / "a.tgz", [str(n) for n in range(99)])
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(UserError, match=r"a\.tgz is damaged"):
+    with pytest.raises(UserError, match=r"a\.tgz is damaged") as caught:
         archives.names(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_tar_too_many(tmp_path, monkeypatch):

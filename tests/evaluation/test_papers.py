@@ -1,67 +1,98 @@
 """Which row of a paper a record is compared with."""
 
+import pathlib
+
 import pytest
 
-from oneshot_tf.evaluation import papers
+from oneshot_tf.commands import configs
+from oneshot_tf.evaluation import earlier_rows, papers
+from oneshot_tf.evaluation.paper_protocols import PROTOCOLS
+
+RESULTS = pathlib.Path(__file__).resolve().parents[2] / "results"
 
 
 @pytest.mark.parametrize(
-    "config, dataset, trained_on, name",
+    "row, dataset, trained_on, tuned, key",
     [
-        ("flmn_omniglot_1", "omniglot", "omniglot", "flmn_omniglot_1"),
-        ("flmn_omniglot_1_paper", "omniglot", "omniglot", "flmn_omniglot_1"),
-        ("flmn_omniglot_2_paper", "omniglot", "omniglot", "flmn_omniglot_2"),
-        ("flmn_omniglot_1_paper", "minimnist", "omniglot", "flmn_omniglot_1@minimnist"),
-        ("mann_1head_omniglot_1", "omniglot", "omniglot", "mann_1head_omniglot_1"),
-        ("mann_1head_omniglot_1", "minimnist", "omniglot", "mann_1head_omniglot_1@minimnist"),
-        ("mann_omniglot_long", "omniglot", "omniglot", "mann_omniglot"),
-        ("lstm_omniglot", "omniglot", "omniglot", "lstm_omniglot"),
-        ("ntm_omniglot", "omniglot", "omniglot", None),
-        ("flmn_omniglot_1", "mnist", "omniglot", None),
-        ("flmn_glyphs", "glyphs", "glyphs", None),
-        ("flmn_omniglot_2", "minimnist", "omniglot", None),
+        ("flmn_omniglot_1", "omniglot", "omniglot", None, "flmn_omniglot_1"),
+        ("flmn_omniglot_1", "minimnist", "omniglot", None, "flmn_omniglot_1@minimnist"),
+        ("flmn_omniglot_1", "mnist", "omniglot", None, None),
+        ("flmn_omniglot_2", "minimnist", "omniglot", None, None),
+        # a row is of what its paper trained on, whatever else a run that names it was trained on
+        ("flmn_omniglot_1", "glyphs", "glyphs", None, None),
+        ("matching_omniglot", "mnist", "tiny_imagenet", None, None),
+        ("matching_omniglot", "omniglot", "omniglot", "finetuned", "matching_omniglot#finetuned"),
+        ("matching_omniglot", "mnist", "omniglot", "finetuned", None),
+        ("matching_omniglot", "mnist", "omniglot", None, "matching_omniglot@mnist"),
+        ("classifier_omniglot", "omniglot", "omniglot", "softmax", "classifier_omniglot#softmax"),
+        ("pixels_omniglot", "omniglot", "omniglot", "finetuned", None),
+        (None, "omniglot", "omniglot", None, None),
+        ("a row that is gone", "omniglot", "omniglot", None, None),
     ],
 )
-def test_row(config, dataset, trained_on, name):
-    assert papers.row(config, dataset, trained_on) == (papers.ROWS[name] if name else None)
+def test_key(row, dataset, trained_on, tuned, key):
+    assert papers.key(row, dataset, trained_on, tuned) == key
+    assert key is None or papers.ROWS[key]
 
 
-@pytest.mark.parametrize(
-    "config, dataset, tuned, name",
-    [
-        ("matching_omniglot", "omniglot", None, "matching_omniglot"),
-        ("matching_omniglot_paper", "omniglot", None, "matching_omniglot"),
-        ("matching_omniglot", "omniglot", "finetuned", "matching_omniglot#finetuned"),
-        ("matching_fce_omniglot", "omniglot", None, None),
-        ("matching_omniglot", "mnist", None, "matching_omniglot@mnist"),
-        ("matching_omniglot", "mnist", "finetuned", None),
-        ("classifier_omniglot", "omniglot", "softmax", "classifier_omniglot#softmax"),
-        ("pixels_omniglot", "omniglot", "finetuned", None),
-        ("matching_tiny_imagenet", "omniglot", None, None),
-        ("matching_inception_imagenet_rand", "omniglot", None, None),
-    ],
-)
-def test_row_of_a_tuned_model(config, dataset, tuned, name):
-    expected = papers.ROWS[name] if name else None
-    assert papers.row(config, dataset, "omniglot", tuned) == expected
+def test_every_row_says_what_it_is_measured_on():
+    plain = {key.partition("#")[0].partition("@")[0] for key in papers.ROWS}
+    assert plain == set(PROTOCOLS) and set(papers.PERPLEXITIES) <= plain
+    assert all(
+        protocol.words and not protocol.words.endswith(".") for protocol in PROTOCOLS.values()
+    )
 
 
-@pytest.mark.parametrize("split", ["rand", "dogs"])
-def test_rows_of_imagenet(split):
-    for name in (
-        "pixels_imagenet",
-        "classifier_inception_imagenet",
-        "matching_fce_inception_imagenet",
-    ):
-        config = f"{name}_{split}"
-        assert papers.row(config, "imagenet", "imagenet") == papers.ROWS[config]
-    assert papers.row(f"matching_inception_imagenet_{split}", "imagenet", "imagenet") is None
+def test_earlier_tables_name_rows_and_configs_that_are_there():
+    assert set(earlier_rows.ROWS.values()) <= set(PROTOCOLS)
+    assert set(earlier_rows.CONFIGS.values()) <= set(configs.names())
+
+
+def test_a_name_says_nothing():
+    """A stranger's flag file gets no figures by what it is called; an earlier run keeps its own."""
+    for name in ("matching_omniglot_x", "flmn_omniglot_2_mine", "mann_omniglot_strings"):
+        assert papers.named({"name": name})["paper_row"] is None
+    earlier = papers.named({"name": "flmn_omniglot_1_paper_long"})
+    assert earlier == {"paper_row": "flmn_omniglot_1", "paper_config": "flmn_omniglot_1_paper"}
+    assert papers.named({"name": "flmn_glyphs"})["paper_config"] == "flmn_omniglot_1_paper"
+    now = papers.named({"name": "flmn_omniglot_1", "paper_row": None, "paper_config": "other"})
+    assert now == {"paper_row": None, "paper_config": "other"}
+
+
+def test_rows_of_records():
+    record = {"config": "flmn_omniglot_1", "paper": {"1": 31.1}}
+    assert papers.row_of(record) == "flmn_omniglot_1"
+    assert papers.row_of({**record, "paper": None}) is None
+    assert papers.row_of({**record, "paper_row": "mann_omniglot"}) == "mann_omniglot"
+
+
+def test_kept_records_have_the_figures_of_the_row_that_they_belong_to():
+    from oneshot_tf.evaluation import records, tables
+
+    kept = [record for record in tables.read_records(RESULTS) if "paper_row" not in record]
+    assert len(kept) > 70
+    for record in kept:
+        row = papers.named({"name": record["config"]})["paper_row"]
+        trained_on, tuned = record["train"]["dataset"], records.tuned(record["protocol"])
+        key = papers.key(row, record["dataset"], trained_on, tuned)
+        assert record["paper"] == papers.ROWS.get(key), (record["config"], record["dataset"])
+
+
+@pytest.mark.parametrize("name", sorted(earlier_rows.ROWS.keys() & set(configs.names())))
+def test_configs_name_the_rows_that_their_earlier_runs_had(name):
+    config = configs.named(name)
+    assert config.paper_row == earlier_rows.ROWS[name]
+    assert PROTOCOLS[config.paper_row].dataset == config.data.dataset
+
+
+@pytest.mark.parametrize("name", sorted(earlier_rows.CONFIGS.keys() & set(configs.names())))
+def test_configs_name_the_papers_config_that_their_earlier_runs_had(name):
+    assert configs.named(name).paper_config == earlier_rows.CONFIGS[name]
 
 
 def test_every_row_of_one_model_has_the_figures_of_that_model():
     """[MM] table 3: what was trained at 1 shot is another model than what was trained at 5."""
-    rows = [f"mmnet_uniform_mini_imagenet_{shot}shot" for shot in (1, 5)]
-    rows = [papers.row(name, "mini_imagenet", "mini_imagenet") for name in rows]
+    rows = [papers.ROWS[f"mmnet_uniform_mini_imagenet_{shot}shot"] for shot in (1, 5)]
     assert [row["5w1s"] for row in rows] == [52.74, 51.09]
     assert [row["5w5s"] for row in rows] == [60.33, 65.82]
 
@@ -87,8 +118,8 @@ def test_more_shots_and_fewer_ways_are_easier():
 
 
 def test_perplexities():
-    found = [papers.perplexity(f"lstm_lm_{size}_ptb") for size in ("small", "medium", "large")]
+    found = [papers.perplexity(f"lstm_lm_{size}") for size in ("small", "medium", "large")]
     assert found == [114.5, 82.7, 78.4]
-    assert papers.perplexity("lstm_omniglot") is None
-    row = papers.row("lstm_lm_small_ptb", "ptb", "ptb")
-    assert row == {"5w1s": 72.8, "5w2s": 72.8, "5w3s": 72.8}
+    assert papers.perplexity("lstm_omniglot") is None and papers.perplexity(None) is None
+    assert configs.named("lstm_lm_small_ptb").paper_row == "lstm_lm_small"
+    assert papers.ROWS["lstm_lm_small"] == {"5w1s": 72.8, "5w2s": 72.8, "5w3s": 72.8}

@@ -37,6 +37,10 @@ def sequences(known):
     return sample
 
 
+def accuracy(found):
+    return {name: found[name] for name in ("mean", "ci95")}
+
+
 def test_summary_matches_numpy(random):
     accuracies = random.random(37)
     found = protocols.summary(accuracies)
@@ -65,7 +69,10 @@ def test_episodes_differ_and_only_as_many_count_as_were_asked_for():
     sample = sequences(lambda n, shown: (n < 10) & (shown > 0))
     found = protocols.sequence(Oracle(), sample, 30, SHOT)
     expected = protocols.summary([1.0] * 10 + [0.0] * 20)
-    assert found == {"1": expected, "2": expected, "3": expected}
+    assert [accuracy(found[key]) for key in "123"] == [expected] * 3
+    for key in "123":  # two classes, each shown once at every presentation
+        assert found[key]["right"].tolist() == [2] * 10 + [0] * 20
+        assert found[key]["shown"].tolist() == [2] * 30
 
 
 def test_a_presentation_that_an_episode_lacks_does_not_count():
@@ -77,7 +84,8 @@ def test_a_presentation_that_an_episode_lacks_does_not_count():
         return episode._replace(presentations=shown)
 
     found = protocols.sequence(Oracle(), sample, 20, SHOT)
-    assert found["3"] == {"mean": 100.0, "ci95": 0.0}
+    assert accuracy(found["3"]) == {"mean": 100.0, "ci95": 0.0}
+    assert found["3"]["shown"].tolist() == found["3"]["right"].tolist() == [0, 2] * 10
 
 
 def test_few_shot_accuracy_leaves_padding_out():
@@ -89,4 +97,5 @@ def test_few_shot_accuracy_leaves_padding_out():
         return FewShotEpisode(pixels, labels, pixels, labels)
 
     found = protocols.few_shot(Oracle(), sample, 25)
-    assert found == {"mean": pytest.approx(66.667), "ci95": pytest.approx(0.0, abs=1e-6)}
+    assert accuracy(found) == {"mean": pytest.approx(66.667), "ci95": pytest.approx(0.0, abs=1e-6)}
+    assert found["right"].tolist() == [2] * 25 and found["shown"].tolist() == [3] * 25

@@ -5,6 +5,7 @@ import json
 import os
 import re
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -15,34 +16,100 @@ from oneshot_tf.models.matching import MatchingOptions
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 
 KEYS = {
-    "model", "config", "seed", "dataset", "split", "protocol", "accuracy", "paper", "parameters",
+    "model", "config", "seed", "dataset", "split", "protocol", "accuracy", "paper", "paper_row", "parameters",
     "train", "options", "versions", "commit", "date",
 }  # fmt: skip
 
 
 @pytest.fixture
-def record(make_learner):
+def make_record(make_learner):
+    """Makes a record, of another protocol where names are given."""
     learner = make_learner("flmn")
     steps = tf.zeros([1, 3], tf.int32)
     learner(SequenceEpisode(tf.zeros([1, 3, 8, 8, 1]), steps, steps + 1))
     data = DataOptions(data_dir="/somewhere/private")
-    config = RunConfig("flmn_omniglot_1_paper", "flmn", data, TrainOptions(seed=3), learner.options)
+    train, row = TrainOptions(seed=3), "flmn_omniglot_1"
+    config = RunConfig("a_name", "flmn", data, train, learner.options, paper_row=row)
     split = {"name": "flmn", "classes": [1, 2, 3], "sha256": "0"}
     protocol = {"kind": "sequence", "part": "test", "way": 5, "shot": 10, "episodes": 20, "seed": 0}
     trained = {"episodes": 160, "seconds": 1, "checkpoint": "last"}
+    trained |= {"commit": "abc+", "machine": "a machine", "load": 2.0}
     accuracy = {"1": {"mean": 30.0, "ci95": 1.0}, "2": {"mean": 80.0, "ci95": 1.0}}
-    return records.make(config, "omniglot", split, protocol, accuracy, learner, trained)
+
+    def make(**changes):
+        told = protocol | changes
+        return records.make(config, "omniglot", split, told, accuracy, learner, trained)
+
+    return make
+
+
+@pytest.fixture
+def record(make_record):
+    return make_record()
 
 
 def test_a_record_has_all_that_is_needed_to_repeat_it(record):
     assert set(record) == KEYS
     assert record["seed"] == 3 and record["parameters"] > 0
-    assert record["paper"]["2"] == 85.6
+    assert record["paper"]["2"] == 85.6 and record["paper_row"] == "flmn_omniglot_1"
+    told = {name: record["train"][name] for name in ("commit", "machine", "load")}
+    assert told == {"commit": "abc+", "machine": "a machine", "load": 2.0}  # of the training
     assert {"episodes", "batch_size", "seconds", "machine", "dataset"} <= set(record["train"])
     assert set(record["options"]) == {"data", "train", "model"}
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", record["date"])
     assert set(record["versions"]) >= {"python", "tensorflow", "oneshot_tf"}
     assert "private" not in json.dumps(record)  # no path of the machine
+
+
+def test_validation_classes_are_compared_with_no_papers_figures(make_record):
+    record = make_record(part="validation")
+    assert record["paper"] is None and record["paper_row"] is None
+
+
+def test_every_episode_is_kept_and_read_back():
+    found = {
+        "1": {
+            "mean": 50.0,
+            "ci95": 9.0,
+            "right": np.array([2, 0, 1]),
+            "shown": np.array([2, 0, 2]),
+        },
+        "2": {"mean": 60.0, "ci95": 8.0, "right": np.array([5, 10, 3]), "shown": np.full(3, 10)},
+    }
+    measured = json.loads(json.dumps(records.measured(found)))
+    assert measured["accuracy"]["1"] == {"mean": 50.0, "ci95": 9.0}
+    assert measured["right"] == {"1": "2 0 1", "2": "5 10 3"}
+    assert measured["shown"] == {"1": "2 0 2", "2": 10}
+    np.testing.assert_array_equal(records.episodes(measured, "1"), [100.0, np.nan, 50.0])
+    np.testing.assert_array_equal(records.episodes(measured, "2"), [50.0, 100.0, 30.0])
+    assert records.episodes(measured, "3") is None
+    assert records.episodes({"accuracy": {}}, "1") is None  # of before they were kept
+
+
+def test_the_origin_of_a_run():
+    start = {"commit": "abc", "machine": "small", "load": 1.5, "date": "2026-01-01"}
+    once = records.origin({"commit": "abc", "starts": [start]})
+    assert once == {"commit": "abc", "machine": "small", "load": 1.5}
+    again = {**start, "commit": "def+", "machine": "large", "load": 0.5}
+    twice = records.origin({"commit": "abc", "starts": [start, again, start]})
+    assert twice == {"commit": "abc, def+", "machine": "small; large", "load": 1.5}
+    assert records.origin({"commit": "abc"}) == {"commit": "abc", "machine": None, "load": None}
+    assert records.origin({}) == {"commit": None, "machine": None, "load": None}
+
+
+@pytest.mark.parametrize(
+    "commits, changed",
+    [
+        (("abc+", "def"), True),
+        (("abc", "def+"), False),  # the test's commit does not make the model
+        (("abc, def+", "def"), True),
+        ((None, "def+"), True),  # of before the training's commit was kept
+        ((None, None), False),
+    ],
+)
+def test_a_changed_tree_is_that_of_the_training(commits, changed):
+    trained, tested = commits
+    assert records.changed_tree({"train": {"commit": trained}, "commit": tested}) is changed
 
 
 def test_a_record_names_no_folder_of_first_weights():

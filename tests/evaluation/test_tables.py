@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from oneshot_tf.errors import UserError
@@ -35,7 +36,8 @@ def test_mean_and_standard_deviation_over_seeds():
     lines = tables.sequence_table(tables.group(made)).splitlines()
     assert cells(lines[0])[4:] == ["1", "2", "3", "4", "5", "10"]
     assert cells(lines[2]) == [
-        "`flmn_x`", "omniglot", "3", "100,000", "30.0 ± 0.0", "81.0 ± 1.0", "", "", "", "90.0 ± 0.0"
+        "`flmn_x`", "omniglot", "3", "100,000", "30.0 ± 0.0 (1.00)", "81.0 ± 1.0 (1.00)", "", "", "",
+        "90.0 ± 0.0 (1.00)",
     ]  # fmt: skip
     assert cells(lines[3]) == [
         "*the paper's*",
@@ -60,7 +62,37 @@ def test_one_seed_has_no_spread():
 def test_a_key_that_one_seed_lacks_is_left_empty():
     members = [record(seed=0), record(seed=1, accuracy={"1": 30.0})]
     assert tables.cell(members, "2") == ""
-    assert tables.cell(members, "1") == "30.0 ± 0.0"
+    assert tables.cell(members, "1") == "30.0 ± 0.0 (1.00)"
+
+
+def test_the_interval_is_that_of_the_mean_over_seeds():
+    """Half of the 95 % interval over episodes of what seeds get right together."""
+    right = np.array([[5, 9, 7, 10], [7, 9, 5, 8]])
+    members = [
+        {**record(seed=s), "right": {"1": " ".join(map(str, row))}, "shown": {"1": 10}}
+        for s, row in enumerate(right)
+    ]
+    by_episode = 10.0 * right.mean(axis=0)
+    expected = 1.96 * np.sqrt(np.sum((by_episode - by_episode.mean()) ** 2) / 3 / 4)
+    assert tables.interval(members, "1") == pytest.approx(expected)
+    assert tables.cell(members, "1") == f"30.0 ± 0.0 ({expected:.2f})"
+    del members[1]["right"]  # of before episodes were kept
+    assert tables.interval(members, "1") == 1.0
+
+
+def test_a_training_of_a_changed_tree_is_marked():
+    clean = record("clean") | {"train": {"episodes": 1, "commit": "abc"}, "commit": "abc+"}
+    changed = record("changed") | {"train": {"episodes": 1, "commit": "abc+"}}
+    text = tables.text([clean, changed])
+    assert "`clean` |" in text and "`changed`† |" in text
+    assert "† A seed or more" in text and "†" not in tables.text([clean])
+
+
+def test_the_papers_protocols_are_named():
+    made = record("any") | {"paper": {"1": 31.1}, "paper_row": "flmn_omniglot_1@minimnist"}
+    text = tables.text([made, record("earlier_name")])
+    assert "- `flmn_omniglot_1`: 1,209 of Omniglot's" in text
+    assert "`--paper_row`" not in tables.text([record()])
 
 
 def test_protocols_are_kept_apart_but_not_their_episodes():
@@ -92,7 +124,7 @@ def test_few_shot_columns_are_in_order_of_way_and_shot():
     (table,) = tables.few_shot_tables(tables.group(made))
     lines = table.splitlines()
     assert cells(lines[0])[4:] == ["5-way 1-shot", "5-way 5-shot", "20-way 1-shot"]
-    assert cells(lines[2])[4:] == ["95.0", "98.0", "80.0"]
+    assert cells(lines[2])[4:] == ["95.0 (1.00)", "98.0 (1.00)", "80.0 (1.00)"]
     assert cells(lines[3])[4:] == ["*98.1*", "", ""]
     assert tables.sequence_table(tables.group(made)) is None
 
@@ -167,7 +199,7 @@ def test_unusual_settings_stand_in_a_table_of_their_own():
     assert "`c`" in third and "5-way 3-shot" in third and "`c`" not in second
     assert "`a`" in first and "`b`" not in first and "20-way" not in first
     assert "`b`" in second and "`a`" not in second
-    assert cells(second.splitlines()[2])[4:] == ["81.0", "82.0", "83.0", "84.0", "85.0"]
+    assert cells(second.splitlines()[2])[4:] == [f"8{s}.0 (1.00)" for s in range(1, 6)]
     assert "other ways and shots" in tables.text(
         [by_shot]
     ) and "other ways and shots" not in tables.text([usual])

@@ -160,6 +160,12 @@ def test_trace(cell, loop):
     assert_same(ran.outputs, unroll(cell, inputs, state).outputs)
 
 
+# slow because XLA compiles these for seconds; a plain cell and a memory's are compiled always
+@pytest.mark.parametrize(
+    "cell",
+    ["plain", "lrua", *(pytest.param(n, marks=pytest.mark.slow) for n in ("flmn", "ntm"))],
+    indirect=True,
+)
 def test_xla_equals_the_while_loop(cell):
     inputs = random_inputs()
     run = with_unroll()

@@ -48,9 +48,10 @@ def make_run(make_learner, tmp_path):
     return lambda **options: Run(make_learner, tmp_path, **options)
 
 
-@pytest.fixture
-def six_updates(make_run):
-    run = make_run()
+@pytest.fixture(scope="module")
+def six_updates(make_learner, tmp_path_factory):
+    """Everything after six updates in one call."""
+    run = Run(make_learner, tmp_path_factory.mktemp("run"))
     run.step(0, 6)
     return run.everything()
 

@@ -75,7 +75,12 @@ def test_queries_are_answered_as_if_the_sequence_were_presented_by_hand(name, ma
         close(answers[:, q], by_hand[:, -1])
 
 
-@pytest.mark.parametrize("name, encoder", [*((name, "flat") for name in NAMES), ("flmn", "conv")])
+# slow because XLA compiles each cell for seconds; their loops are held to each other in
+# layers/test_unroll.py as well, and the way through a learner is that of the first two
+SLOWER = [pytest.param(n, "flat", marks=pytest.mark.slow) for n in ("flmn", "mann", "ntm")]
+
+
+@pytest.mark.parametrize("name, encoder", [("lstm", "flat"), ("flmn", "conv"), *SLOWER])
 def test_all_kinds_of_execution_agree(name, encoder, make_learner):
     episode, found = make_episode(steps=3), {}
     for execution in ("while", "unrolled", "xla"):

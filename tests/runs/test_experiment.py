@@ -20,8 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def test_every_config_is_one(path, monkeypatch):
     monkeypatch.chdir(ROOT)
     argv = ["train.py", f"--flagfile=configs/{path.name}"]
-    parsed = configs.parse(argv)
-    config = configs.make_config(parsed, configs.config_name(argv))
+    config = configs.make_config(configs.parse(argv), configs.config_name(argv))
     assert config.name == path.stem
     assert path.stem.startswith(f"{config.model}_")
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 
@@ -6,7 +7,7 @@ import tensorflow as tf
 
 from oneshot_tf.commands import configs, export
 from oneshot_tf.errors import UserError
-from oneshot_tf.runs import experiment, exporting
+from oneshot_tf.runs import experiment, exporting, workdirs
 from tests.serving.exports import SIZE, WAY, make_run
 
 
@@ -144,13 +145,25 @@ def test_record_of_other_weights_is_refused(run, quick, write_record, tmp_path):
         quick(run, tmp_path, None, tmp_path / "none.json")
 
 
-@pytest.mark.parametrize("name, paper", [
-    ("flmn_omniglot_2_long", "flmn_omniglot_2_paper"), ("flmn_glyphs", "flmn_omniglot_1_paper"),
-])  # fmt: skip
-def test_papers_settings_are_those_of_the_nearest_config(tmp_path, make_dataset, name, paper):
-    _, config = make_run(tmp_path / "run", make_dataset([2] * 6), name=name)
+def test_papers_settings_are_those_that_the_run_names(tmp_path, make_dataset):
+    words = ["--paper_config=flmn_omniglot_2_paper", "--paper_row=flmn_omniglot_2"]
+    make_run(tmp_path / "run", make_dataset([2] * 6), *words, name="any")
+    config = workdirs.read_config(tmp_path / "run")
+    assert config.paper_row == "flmn_omniglot_2"
     found = configs.paper_config(config)
-    assert (found.name, found.options.write_gate) == (paper, "scalar")
+    assert (found.name, found.options.write_gate) == ("flmn_omniglot_2_paper", "scalar")
+    assert configs.paper_config(dataclasses.replace(config, paper_config=None)) is None
+
+
+def test_a_run_of_before_they_were_named_keeps_its_paper(tmp_path, make_dataset):
+    make_run(tmp_path / "run", make_dataset([2] * 6), name="flmn_omniglot_2")
+    path = tmp_path / "run" / "config.json"
+    stored = json.loads(path.read_text())
+    assert workdirs.read_config(tmp_path / "run").paper_row is None  # named nothing, and says so
+    del stored["paper_row"], stored["paper_config"]
+    path.write_text(json.dumps(stored))
+    config = workdirs.read_config(tmp_path / "run")
+    assert (config.paper_row, config.paper_config) == ("flmn_omniglot_2", "flmn_omniglot_2_paper")
 
 
 @pytest.mark.parametrize("words, message", [

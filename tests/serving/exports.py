@@ -29,8 +29,7 @@ def make_run(workdir, dataset, *words, name=None, updates=10):
     Returns:
       (learner, `RunConfig`).
     """
-    parsed = configs.parse(["test", *SMALL, *words])
-    config = configs.make_config(parsed, name)
+    config = configs.make_config(configs.parse(["test", *SMALL, *words]), name)
     workdirs.prepare(workdir, config, dataset, splits.shuffled(dataset.class_names, 0))
     learner = experiment.make_learner(config)
     shake(learner)

@@ -64,6 +64,9 @@ def test_accuracy_stands_beside_the_papers(flmn, config, fields, record):
     assert "| 1 | 33.33 | 0.40 | 31.1 |" in text
     assert "| 2 | 91.24 | 0.30 |  |" in text
     assert "1000 episodes" in text and "seed 7" in text
+    assert "The paper's figures" not in text
+    record["paper_row"] = "flmn_omniglot_1@minimnist"
+    assert "The paper's figures: 1,209 of Omniglot's" in card.text(flmn, config, fields, record)
 
 
 def test_without_a_record_it_claims_nothing(flmn, config, fields):
@@ -77,7 +80,8 @@ def test_settings_that_differ_from_the_papers(flmn, config, fields):
     text = card.text(flmn, config, fields, paper=paper)
     assert f"| `rows` | {config.options.rows} | 99 |" in text
     assert "| `learning_rate` | 0.001 | 0.5 |" in text
-    assert "flmn_paper.flags" in text
+    assert "| option | here | to the letter (`flmn_paper.flags`) |" in text
+    assert "our reading" in text  # where the paper gives no number, the config's is not the paper's
     assert "| `seed` |" not in text and "`steps_per_call`" not in text  # no settings of the result
     assert "None differs" in card.text(flmn, config, fields, paper=config)
 

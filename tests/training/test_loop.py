@@ -24,15 +24,16 @@ def assert_same_bits(run, expected):
         np.testing.assert_array_equal(found, wanted)
 
 
-@pytest.fixture
-def eight_updates(make_run):
+OPTIONS = {"schedule": "cosine", "episodes": 40, "clip_norm": 1.0}
+
+
+@pytest.fixture(scope="module")
+def eight_updates(make_learner, make_source, distinct_dataset, tmp_path_factory):
     """All numbers after 8 updates in one call; the schedule moves at every update."""
-    run = make_run(schedule="cosine", episodes=40, clip_norm=1.0)
+    folder = tmp_path_factory.mktemp("run")
+    run = Run(make_learner, make_source(distinct_dataset), folder, **OPTIONS)
     run.step(0, 8)
     return run.everything()
-
-
-OPTIONS = {"schedule": "cosine", "episodes": 40, "clip_norm": 1.0}
 
 
 def test_several_calls_equal_one(make_run, eight_updates):

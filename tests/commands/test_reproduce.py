@@ -1,0 +1,173 @@
+"""Stored results made again: the plan, the path end to end on a tiny config, and the verdict."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from oneshot_tf.commands import configs, jobs, reproduce
+from oneshot_tf.commands import eval as eval_command
+from oneshot_tf.commands import train as train_command
+from oneshot_tf.errors import UserError
+
+TINY = """# a config of a test
+--model=flmn
+--dataset=folder
+--controller=lstm
+--encoder=flat
+--image_size=8
+--way=2
+--shot=2
+--hidden_size=8
+--rows=4
+--width=4
+--batch_size=4
+--episodes=8
+--execution=while
+--validation_episodes=20
+--figures_every=0
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with a config, a table and pictures; commands run in this process, and are counted."""
+    folder = tmp_path / "configs"
+    folder.mkdir()
+    (folder / "flmn_tiny.flags").write_text(TINY)
+    (folder / "tables.json").write_text(
+        json.dumps({"small": ["flmn_tiny"], "quick": ["flmn_tiny"]})
+    )
+    numbers = np.random.default_rng(0)
+    for c in range(10):
+        (tmp_path / "pictures" / f"class{c}").mkdir(parents=True)
+        for i in range(4):
+            image = Image.fromarray(numbers.integers(0, 256, (9, 9), np.uint8))
+            image.save(tmp_path / "pictures" / f"class{c}" / f"{i}.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(configs, "CONFIGS", folder)
+    ran = []
+
+    def run_all(made, side_by_side, tell):
+        commands = {"train": train_command.main, "eval": eval_command.main}
+        ended = []
+        for job in made:
+            codes = [commands[module]([module, *words]) for module, words in job.commands]
+            ran.extend(module for module, _ in job.commands)
+            ended.append(jobs.Done(job, max(codes), 60.0))
+            tell(ended[-1])
+        return ended
+
+    monkeypatch.setattr(jobs, "run_all", run_all)
+    return ran
+
+
+def run(*words):
+    return reproduce.main(["reproduce", "--data_dir=pictures", *words])
+
+
+def test_the_path_end_to_end(place, tmp_path, capsys):
+    # nothing is stored: trained, tested in the usual way, kept
+    assert run("--row=flmn_tiny", "--seeds=0,1", "--results=kept", "--workdir=first") == 0
+    assert place == ["train", "eval"] * 2
+    output = capsys.readouterr().out
+    assert "2 of them of unknown length" in output and "flmn_tiny-seed1: done in 1.0 min" in output
+    assert "no stored record to hold it against" in output
+    assert sorted(p.name for p in (tmp_path / "kept").iterdir()) == [
+        "flmn_tiny-seed0.json",
+        "flmn_tiny-seed1.json",
+    ]
+
+    # the same again elsewhere: the same to the last digit on one machine
+    place.clear()
+    assert run("--table=small", "--stored=kept", "--workdir=second", "--jobs=2") == 0
+    assert place == ["train", "eval"] * 2
+    output = capsys.readouterr().out
+    assert "stored of seed 0,1, made of seed 0,1" in output
+    assert output.count("agree") == 2 and "+0.00" in output and "DIFFER" not in output
+
+    # what is there is not made once more; a stored number that nobody can make again is found out
+    place.clear()
+    for path in (tmp_path / "kept").iterdir():
+        record = json.loads(path.read_text())
+        record["accuracy"]["2"]["mean"] += 60.0
+        path.write_text(json.dumps(record))
+    assert run("--quick", "--stored=kept") == 1
+    assert place == [] and capsys.readouterr().out.count("DIFFER") == 1
+
+    # a config that has changed since is held against nothing
+    (tmp_path / "configs" / "flmn_tiny.flags").write_text(TINY + "--rows=5\n")
+    assert run("--row=flmn_tiny", "--stored=kept") == 0
+    output = capsys.readouterr().out
+    assert "--rows (stored 4, now 5)" in output and "other settings" in output
+
+
+def test_a_dry_run_says_the_cost_and_does_nothing(place, tmp_path, capsys):
+    config = configs.named("flmn_tiny")
+    record = {
+        "model": "flmn",
+        "config": "flmn_tiny",
+        "seed": 3,
+        "dataset": "folder",
+        "split": {"name": "random", "sha256": "ab"},
+        "protocol": {
+            "kind": "sequence", "part": "test", "way": 2, "shot": 2, "episodes": 10, "seed": 0,
+            "test_rotations": False, "augment_test": False, "bn": "running",
+        },
+        "accuracy": {"1": {"mean": 50.0, "ci95": 1.0}},
+        "paper": None,
+        "train": {"seconds": 1800, "machine": "a machine", "checkpoint": "best", "dataset": "folder"},
+        "options": {
+            "data": dataclasses.asdict(config.data),
+            "train": dataclasses.asdict(config.train),
+            "model": dataclasses.asdict(config.options),
+        },
+    }  # fmt: skip
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "one.json").write_text(json.dumps(record))
+    before = sorted(tmp_path.rglob("*"))
+    assert run("--table=small", "--dry_run", "--jobs=2") == 0
+    output = capsys.readouterr().out
+    assert "30 min" in output and "a machine" in output
+    assert "1 trainings to make: 0.5 hours" in output and "--jobs=2" in output
+    assert place == [] and before == sorted(tmp_path.rglob("*"))
+    assert run("--row=flmn_tiny", "--dry_run", "--seeds=0:2") == 0
+    assert "0,1,2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        ([], "--row=CONFIG, --table=NAME or --quick"),
+        (["--row=flmn_tiny,flmn_tinny"], "no config flmn_tinny .did you mean flmn_tiny"),
+        (["--table=smal"], "no table smal .did you mean small"),
+        (["--row=flmn_tiny", "--jobs=0"], "--jobs must be at least 1"),
+        (["--row=flmn_tiny", "--seeds=many"], "--seeds must be a whole number"),
+    ],
+)
+def test_mistakes_are_one_line(place, words, said):
+    with pytest.raises(UserError, match=said) as caught:
+        run(*words)
+    assert "\n" not in str(caught.value) and place == []
+
+
+def test_a_run_that_fails_is_told_and_gives_code_one(place, monkeypatch, capsys, tmp_path):
+    def run_all(made, side_by_side, tell):
+        done = jobs.Done(made[0], 1, 1.0, "error: no room")
+        tell(done)
+        return [done]
+
+    monkeypatch.setattr(jobs, "run_all", run_all)
+    assert run("--row=flmn_tiny") == 1
+    output = capsys.readouterr().out
+    assert (
+        "flmn_tiny-seed0: failed (error: no room); runs/flmn_tiny-seed0.log has the rest" in output
+    )
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(jobs, "run_all", stopped)
+    assert run("--row=flmn_tiny") == 130
