@@ -51,18 +51,18 @@ class ConvEncoder(keras.layers.Layer):
     """A few blocks of 3x3 convolution, batch norm, ReLU and 2x2 max pooling, at a learned length.
 
     Args:
-      channels: channels of every block.
+      filters: filters of every convolution.
       blocks: how many; each halves the picture, rounding up.
       precision: "float32" or "mixed_bfloat16".
     """
 
-    def __init__(self, channels, blocks, precision="float32", **kwargs):
+    def __init__(self, filters, blocks, precision="float32", **kwargs):
         super().__init__(dtype=precision, **kwargs)
         layers = []
         for block in range(blocks):
             layers += [
                 keras.layers.Conv2D(
-                    channels,
+                    filters,
                     3,
                     padding="same",
                     use_bias=False,

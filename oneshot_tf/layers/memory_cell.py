@@ -47,7 +47,7 @@ class MemoryCell(keras.layers.Layer):
             "kernel", [input_shape[-1], width], initializer="glorot_uniform"
         )
         self.bias = self.add_weight("bias", [width], initializer=lambda *_, **__: bias)
-        rows = self.read_width + self.controller.units * self.controller.recurrent
+        rows = self.read_width + (self.controller.units if self.controller.recurrent else 0)
         initializer = "orthogonal" if self.controller.recurrent else "glorot_uniform"
         self.recurrent_kernel = None
         if rows:

@@ -9,6 +9,7 @@ from oneshot_tf.errors import UserError
 from oneshot_tf.layers import inception
 from oneshot_tf.layers.backbone import Backbone
 from oneshot_tf.layers.conv4 import Conv4
+from oneshot_tf.layers.encoder import ConvEncoder, FlatEncoder
 from oneshot_tf.layers.sentence_encoder import READERS, SentenceEncoder
 from oneshot_tf.options import Options, option
 
@@ -49,10 +50,24 @@ class EmbeddingOptions(Options):
         choices=READERS,
     )
     word_width: int = option(64, "sentences: numbers a word (the paper does not say)", low=1)
-    units: int = option(64, "sentences: units of an LSTM", low=1)
+    reader_hidden_size: int = option(
+        64, "sentences: units of a reader's LSTM", low=1, formerly="units"
+    )
     word_dropout: float = option(
         0.0, "sentences, training: share of the words' numbers left out", low=0.0, high=0.9
     )
+
+
+def conv_filters_option(default, search):
+    """The option `filters` of the conv encoder of sequence learners."""
+    help = "filters of each convolution of the conv encoder"
+    return option(default, help, low=1, search=search, formerly="encoder_channels")
+
+
+def conv_blocks_option(default):
+    """Its option `blocks`."""
+    help = "blocks of the conv encoder; each halves the picture"
+    return option(default, help, low=1, high=5, search=[2, 3], formerly="encoder_blocks")
 
 
 def make(options, image_shape, vocabulary, precision, make_network=None):
@@ -75,7 +90,7 @@ def make(options, image_shape, vocabulary, precision, make_network=None):
         return SentenceEncoder(
             vocabulary,
             options.word_width,
-            options.units,
+            options.reader_hidden_size,
             options.reader,
             options.word_dropout,
             name="sentences",
@@ -90,6 +105,13 @@ def make(options, image_shape, vocabulary, precision, make_network=None):
         precision,
         name="conv4",
     )
+
+
+def make_small(options, precision):
+    """The encoder of a sequence learner's pictures, by its `SequenceOptions`."""
+    if options.encoder == "conv":
+        return ConvEncoder(options.filters, options.blocks, precision)
+    return FlatEncoder()
 
 
 def _own(network, image_shape):

@@ -9,7 +9,7 @@ from oneshot_tf.data.sentences import Sentences
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import papers, records
 from oneshot_tf.files import read_bytes, read_json, replacing
-from oneshot_tf.options import earlier_values
+from oneshot_tf.options import earlier_values, renamed
 from oneshot_tf.run_config import PARTS, DataOptions, RunConfig, TrainOptions, check_stored
 
 VOCABULARY = "vocabulary.txt"
@@ -109,9 +109,9 @@ def differences(before, now):
         "options": models.find(now["model"]).Options,
     }
     for part, cls in classes.items():
-        earlier = earlier_values(cls)
+        earlier, then = earlier_values(cls), renamed(cls, before.get(part, {}))
         for name, value in now[part].items():
-            old = before.get(part, {}).get(name, earlier[name])
+            old = then.get(name, earlier[name])
             grows = name == "episodes" and old is not None and value >= old
             if old != value and name not in FREE and not grows:
                 found.append(f"--{name} (then {old}, now {value})")

@@ -12,12 +12,12 @@ def test_flat_encoder_keeps_the_pixels_in_order():
 
 @pytest.mark.parametrize("size, blocks, side", [(8, 2, 2), (9, 2, 3), (20, 3, 3)])
 def test_conv_encoder_halves_rounding_up(size, blocks, side):
-    encoder = ConvEncoder(channels=4, blocks=blocks)
+    encoder = ConvEncoder(filters=4, blocks=blocks)
     assert encoder(tf.zeros([2, size, size, 1])).shape == (2, side * side * 4)
 
 
 def test_conv_encoder_normalises_by_the_batch_only_in_training(random):
-    encoder = ConvEncoder(channels=3, blocks=1)
+    encoder = ConvEncoder(filters=3, blocks=1)
     images = random.normal(5.0, 2.0, (4, 6, 6, 1)).astype(np.float32)
     encoder(images)
     together = encoder(images, training=False)
@@ -30,7 +30,7 @@ def test_conv_encoder_normalises_by_the_batch_only_in_training(random):
 
 
 def test_every_picture_gets_the_learned_length(random):
-    encoder = ConvEncoder(channels=3, blocks=2)
+    encoder = ConvEncoder(filters=3, blocks=2)
     images = random.random((5, 8, 8, 1)).astype(np.float32)
     for length in (INITIAL_LENGTH, 2.5):
         encoder.length.assign(length)
@@ -39,7 +39,7 @@ def test_every_picture_gets_the_learned_length(random):
 
 
 def test_mixed_precision_keeps_weights_and_features_in_float32():
-    encoder = ConvEncoder(channels=3, blocks=1, precision="mixed_bfloat16")
+    encoder = ConvEncoder(filters=3, blocks=1, precision="mixed_bfloat16")
     images = tf.random.stateless_uniform([2, 6, 6, 1], [0, 0])
     found = encoder(images)
     assert found.dtype == tf.float32
@@ -58,8 +58,8 @@ def shake(layer, seed=0):
 @pytest.mark.parametrize("training", [False, True])
 def test_conv_encoder_is_a_function_of_its_weights(random, precision, training):
     """With its own weights to the bit what it gives; with another's what that one gives."""
-    ours = ConvEncoder(channels=3, blocks=2, precision=precision)
-    theirs = ConvEncoder(channels=3, blocks=2, precision=precision)
+    ours = ConvEncoder(filters=3, blocks=2, precision=precision)
+    theirs = ConvEncoder(filters=3, blocks=2, precision=precision)
     images = tf.constant(random.random((4, 9, 9, 2)), tf.float32)
     for seed, layer in enumerate((ours, theirs)):
         layer(images)
