@@ -58,8 +58,9 @@ def main(argv):
     count = parsed.get("jobs", 1)
     if count < 1:
         raise UserError(f"--jobs must be at least 1. Received: {count}")
-    kept, made = kept_in(stored), kept_in(results)
+    kept = kept_in(stored)
     rows = [row_of(name, kept, parsed.get("seeds")) for name in chosen(parsed)]
+    made = made_in(results, rows)
     todo = jobs_of(rows, made, parsed.get("workdir", "runs"), results, parsed.get("data_dir"))
     print(plan_text(rows, todo, count))
     if parsed.get("dry_run"):
@@ -69,7 +70,7 @@ def main(argv):
     except KeyboardInterrupt:
         print("Stopped; the same command goes on from the last checkpoints")
         return 130
-    text, differs = compare(rows, kept_in(results), results.resolve() == stored.resolve())
+    text, differs = compare(rows, made_in(results, rows), results.resolve() == stored.resolve())
     print(text)
     return int(differs or any(done.code for done in ended))
 
@@ -77,6 +78,16 @@ def main(argv):
 def kept_in(folder):
     """The records in a folder; none where it is not there."""
     return tables.read_records(folder) if folder.is_dir() else []
+
+
+def made_in(folder, rows):
+    """The records in a folder that are of configs as they are now."""
+    current = {row.config: configs.named(row.config) for row in rows}
+    return [
+        record
+        for record in kept_in(folder)
+        if record["config"] in current and not setting_changes(current[record["config"]], record)
+    ]
 
 
 def chosen(parsed):

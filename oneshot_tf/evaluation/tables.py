@@ -22,11 +22,12 @@ BN = {"support": "support's statistics", "batch": "whole episode's statistics: t
 USUAL = {"5w1s", "5w5s", "10w1s", "20w1s", "20w5s"}  # columns of the table that all can be in
 HEAD = ["config", "tested on", "seeds", "episodes"]
 CHANGED = "†"
-LEGEND = """Accuracy in %. `82.5 ± 0.3 (1.05)`: 82.5 is the mean over training seeds; 0.3 their standard
-deviation, how much another training changes it; 1.05 half of the 95 % interval over test episodes, how
-far off all of them may be together, since every seed is tested on the same episodes. Of one seed, `82.5
-(1.05)`. Two models on the same episodes are told apart more finely: `python -m oneshot_tf.report
---paired=A,B`. Episodes: those that the tested checkpoint was trained on."""
+LEGEND = """Accuracy in %. In `82.5 ± 0.3 (1.05)`, 82.5 is the mean over training seeds. ± 0.3 is the
+standard deviation over these seeds: how much the number changes when the model is trained again. (1.05)
+is half of the 95 % interval over test episodes: how much it may change with other test episodes. All seeds
+are tested on the same ones, so more seeds do not make that smaller. Of one seed, there is no ±. Two models
+on the same episodes can be told apart more finely than that: `python -m oneshot_tf.report --paired=A,B`.
+The column *episodes* says how many the tested checkpoint was trained on."""
 
 
 def read_records(folder):

@@ -57,7 +57,7 @@ def export(
                 learner, folder, config.data.ink, logits_of, workdirs.vocabulary(workdir), half
             ),
             **described,
-            "trained": trained,
+            "trained": {**trained, **records.origin(stored)},
             "split": stored["split"],
             "pictures_sha256": stored["pictures_sha256"],
             "versions": records.versions(),

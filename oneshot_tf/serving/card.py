@@ -288,8 +288,9 @@ def _origin(config, fields):
     versions = ", ".join(f"{name} {version}" for name, version in fields["versions"].items())
     return f"""## Origin
 
-- Config `{config.name}`, seed {config.train.seed}; commit {fields["commit"] or "unknown"}.
-- Exported with {versions}."""
+- Config `{config.name}`, seed {config.train.seed}; trained at commit \
+{fields["trained"].get("commit") or "unknown"}.
+- Exported at commit {fields["commit"] or "unknown"} with {versions}."""
 
 
 def _image(learner):

@@ -31,7 +31,12 @@ def config(flmn):
 def fields():
     return {
         "signatures": ALL,
-        "trained": {"episodes": 12345, "seconds": 60, "checkpoint": "best"},
+        "trained": {
+            "episodes": 12345,
+            "seconds": 60,
+            "checkpoint": "best",
+            "commit": "ba9876543210",
+        },
         "split": {"name": "flmn", "classes": [1100, 109, 414], "sha256": "abc123"},
         "pictures_sha256": "def456",
         "versions": {"python": "3.11", "tensorflow": "2.15.1"},
@@ -53,7 +58,7 @@ def test_says_what_it_is_and_where_from(flmn, config, fields):
     text = card.text(flmn, config, fields)
     for said in (
         "Feature-Label Memory Network", "Mureja", "2017", "omniglot", "abc123", "def456", "12,345",
-        "1100 classes", "MIT licence", "seed 3", "0123456789ab", "tensorflow 2.15.1", "`best`",
+        "1100 classes", "MIT licence", "seed 3", "trained at commit ba9876543210", "at commit 0123456789ab", "tensorflow 2.15.1", "`best`",
         f"{SIZE}, {SIZE}, 1", "ink 1",
     ):  # fmt: skip
         assert said in text, said
