@@ -249,7 +249,9 @@ def _field_lines(cls, defaults, listed_already=()):
         allowed = f" [{'|'.join(choices)}]" if choices else ""
         value = defaults.get(field.name, field.default)
         default = "" if value is None else f" (default: {value})"
-        lines.append(f"  --{field.name}: {field.metadata['help']}{allowed}{default}")
+        before = field.metadata["formerly"]
+        renamed = f" (formerly --{before})" if before else ""
+        lines.append(f"  --{field.name}: {field.metadata['help']}{allowed}{default}{renamed}")
     return lines
 
 

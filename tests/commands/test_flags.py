@@ -144,6 +144,7 @@ def test_help_of_a_model_lists_its_flags_too(capsys):
     text = help_text(capsys, "--model=first")
     assert "--gate: which gate [step|scalar] (default: step)" in text
     assert "--seed: the seed" in text and "--heads" not in text
+    assert "--size: how large (default: 8) (formerly --extent)" in text
 
 
 def test_two_command_lines_do_not_see_each_other():
