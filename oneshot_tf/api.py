@@ -66,7 +66,9 @@ def train(
       model: a name in `oneshot_tf.models.MODELS`.
       dataset: a name in `oneshot_tf.data.DATASETS`, or a folder of pictures, DIR/<class>/*.
       workdir: the run's folder; None is a temporary one, deleted with the `Run`.
-      backbone: a Keras model (tf_keras) that embeds pictures in place of the model's own encoder.
+      backbone: a Keras model (tf_keras) that embeds pictures [n, H, W, C] in [0, 1] in place of
+        the model's own encoder, or a function that makes one (for two networks, or many devices).
+        A network is trained as it is given, from the weights it has.
       verbose: prints what `train.py` prints.
       **options: as the flags of `train.py`, for instance `episodes=2000, way=20, seed=1`; what is
         drawn between two numbers is a pair: `way=(5, 20)`.
@@ -77,6 +79,8 @@ def train(
     Raises:
       UserError: an unknown name or a value that does not fit, or data that is not there.
     """
+    if backbone is not None and models.find(model).takes_backbone:
+        options = {**options, "encoder": "own"}
     config = _config(model, dataset, options)
     temporary = None
     if workdir is None:

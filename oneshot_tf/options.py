@@ -24,6 +24,7 @@ def option(
     search=None,
     span=False,
     earlier=NOT_SAID,
+    formerly=None,
 ):
     """One field of an options class.
 
@@ -37,10 +38,12 @@ def option(
       span: as a flag, `low:high` sets this field and the field `<name>_from` as well.
       earlier: what runs did before the option was there, if that is not the default: configs that
         were stored without it mean this.
+      formerly: the name that the option had before; stored configs may use it.
     """
     metadata = {"help": help, "choices": choices, "low": low, "high": high, "search": search}
     metadata["span"] = span
     metadata["earlier"] = default if earlier is NOT_SAID else earlier
+    metadata["formerly"] = formerly
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -94,8 +97,10 @@ class Options:
 def from_fields(cls, fields):
     """An options object from a stored dictionary; an unknown name is an error.
 
-    An option that the dictionary lacks has the value that runs had before there was the option.
+    An option that the dictionary lacks has the value that runs had before there was the option, and
+    one that has been renamed since is known by its old name too.
     """
+    fields = renamed(cls, fields)
     known = {field.name for field in dataclasses.fields(cls)}
     unknown = sorted(set(fields) - known)
     if unknown:
@@ -103,6 +108,19 @@ def from_fields(cls, fields):
             f"{cls.__name__} has no option {', '.join(unknown)}; the file is of another version"
         )
     return cls(**{**earlier_values(cls), **fields})
+
+
+def former_names(cls):
+    """{old name: name} of the options of a class that have been renamed."""
+    found = {field.metadata["formerly"]: field.name for field in dataclasses.fields(cls)}
+    found.pop(None, None)
+    return found
+
+
+def renamed(cls, fields):
+    """A stored dictionary of options under the names that they have now."""
+    names = former_names(cls)
+    return {names.get(name, name): value for name, value in fields.items()}
 
 
 def did_you_mean(name, known):

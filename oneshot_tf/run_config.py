@@ -222,7 +222,7 @@ class RunConfig:
         Raises:
           UserError: not the fields of a config, or values that no run has.
         """
-        check_stored(fields)
+        check_stored(fields, PARTS)
         known = {field.name for field in dataclasses.fields(data_class)}
         data = {k: v for k, v in fields["data"].items() if k in known or k not in FORMERLY_GENERAL}
         return cls(
@@ -236,17 +236,17 @@ class RunConfig:
         )
 
 
-def check_stored(fields):
-    """Refuses what is no config of a run.
+def check_stored(fields, parts):
+    """Refuses what is no dictionary with these parts, {name: type}.
 
     Raises:
-      UserError: no dictionary, or one that lacks a part.
+      UserError: see above.
     """
     if not isinstance(fields, dict):
-        raise UserError(f"A run's config is a JSON object. Received: {type(fields).__name__}")
-    wrong = [name for name, kind in PARTS.items() if not isinstance(fields.get(name), kind)]
+        raise UserError(f"expected a JSON object. Received: {type(fields).__name__}")
+    wrong = [name for name, kind in parts.items() if not isinstance(fields.get(name), kind)]
     if wrong:
-        raise UserError(f"A run's config has {', '.join(PARTS)}; not there: {', '.join(wrong)}")
+        raise UserError(f"expected {', '.join(parts)}; missing or wrong: {', '.join(wrong)}")
 
 
 def check_training(train, model, name):

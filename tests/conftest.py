@@ -25,7 +25,6 @@ SMALL = {
     "width": 6,
     "heads": 2,
     "encoder": "flat",
-    "encoder_channels": 4,
     "execution": "while",
     "filters": 8,
     "blocks": 2,
@@ -33,7 +32,7 @@ SMALL = {
     "key_width": 12,
     "content": 6,
     "style": 3,
-    "units": 6,
+    "reader_hidden_size": 6,
     "unrolled": 5,
 }
 
@@ -115,6 +114,8 @@ def make_learner():
         model = models.find(name)
         known = {f.name: f.metadata["choices"] for f in dataclasses.fields(model.Options)}
         small = {k: v for k, v in SMALL.items() if k in known and v in (known[k] or [v])}
+        if getattr(model.Options, "rows", None) == 0:  # as many as there are pictures
+            del small["rows"]
         chosen = model.Options(**{**small, **options})
         sizes = {"image_size": image_size, "channels": 1, "vocabulary": vocabulary}
         return model(chosen, way=way, **sizes, name=name)

@@ -132,3 +132,29 @@ def test_an_older_config_means_what_runs_did_before_the_option():
 
     assert from_fields(Later, {}) == Later(key="own", rate=0.5)
     assert from_fields(Later, {"key": "feature"}) == Later()
+
+
+def test_a_renamed_option_is_known_by_its_old_name_too():
+    @dataclasses.dataclass(frozen=True)
+    class Later(Options):
+        rows: int = option(1, "rows", formerly="slots")
+        hidden_size: int = option(2, "units")
+
+    assert from_fields(Later, {"slots": 3, "hidden_size": 4}) == Later(3, 4)
+    assert from_fields(Later, {"rows": 3}) == Later(3)
+    with pytest.raises(UserError, match="Later has no option units"):
+        from_fields(Later, {"units": 3})
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_no_old_name_means_two_things(cls):
+    names = [field.name for field in dataclasses.fields(cls)]
+    formerly = [f.metadata["formerly"] for f in dataclasses.fields(cls) if f.metadata["formerly"]]
+    assert len(set(names + formerly)) == len(names + formerly)
+
+
+def test_one_word_a_thing():
+    """What has one name in most models has no other in any."""
+    used = {f.name for cls in CLASSES for f in dataclasses.fields(cls)}
+    assert {"rows", "hidden_size", "blocks", "filters"} <= used
+    assert not used & {"slots", "units", "hidden", "encoder_blocks", "encoder_channels"}

@@ -26,7 +26,6 @@ TESTED_ELSEWHERE = {
     "models/lstm.py": "contracts/test_models.py",
     "models/mann.py": "contracts/test_models.py",
     "models/ntm.py": "contracts/test_models.py",
-    "models/usage_learner.py": "contracts/test_models.py",
     "figures/curves.py": "figures/test_drawing.py",
     "figures/episode.py": "figures/test_drawing.py",
     "figures/memory.py": "figures/test_drawing.py",
@@ -97,6 +96,19 @@ def test_functions_are_short(path):
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno - node.lineno < 60, node.name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=short)
+def test_no_text_or_tuple_times_a_condition(path):
+    """`"s" * (n > 1)` is an `if` that has to be deciphered."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+            sides = (node.left, node.right)
+            texts = [isinstance(getattr(side, "value", None), str) for side in sides]
+            listed = [isinstance(side, (ast.JoinedStr, ast.Tuple)) for side in sides]
+            conditions = [isinstance(side, (ast.Compare, ast.BoolOp)) for side in sides]
+            counted = any(isinstance(getattr(side, "value", None), int) for side in sides)
+            assert counted or not any(texts + listed + conditions), node.lineno
 
 
 @pytest.mark.parametrize("path", MODULES, ids=short)

@@ -5,9 +5,10 @@ import sys
 
 from absl import flags
 
+from oneshot_tf.commands import notes
 from oneshot_tf.data import not_an_option
 from oneshot_tf.errors import UserError
-from oneshot_tf.options import field_type
+from oneshot_tf.options import field_type, former_names
 
 
 class Parsed:
@@ -85,6 +86,8 @@ def parse(argv, own, groups, models=None, defaults=None, datasets=None):
     flags.DEFINE_boolean("help", False, "this text", flag_values=values)
     try:
         rest = values(argv)
+    except flags.UnrecognizedFlagError as error:
+        raise UserError(_unknown_flag(error, groups, kinds)) from None
     except flags.Error as error:
         raise UserError(f"{str(error).splitlines()[0]} (--help lists the flags)") from None
     given = _given(values, known, own, groups)
@@ -100,6 +103,15 @@ def parse(argv, own, groups, models=None, defaults=None, datasets=None):
     chosen = {"model": model, "dataset": _dataset(given, own_defaults, groups)}
     _check_owners(set(given) - common, kinds, chosen)
     return Parsed(given)
+
+
+def _unknown_flag(error, groups, kinds):
+    """What is said of a flag that is not there; one that was renamed is named."""
+    every = [*groups, *(cls for classes in kinds.values() for cls in classes.values())]
+    names = {former_names(cls).get(error.flagname) for cls in every} - {None}
+    if names:
+        return f"--{error.flagname} is now {' or '.join(f'--{name}' for name in sorted(names))}"
+    return f"{str(error).splitlines()[0]} (--help lists the flags)"
 
 
 def _given(values, known, own, groups):
@@ -237,7 +249,9 @@ def _field_lines(cls, defaults, listed_already=()):
         allowed = f" [{'|'.join(choices)}]" if choices else ""
         value = defaults.get(field.name, field.default)
         default = "" if value is None else f" (default: {value})"
-        lines.append(f"  --{field.name}: {field.metadata['help']}{allowed}{default}")
+        before = field.metadata["formerly"]
+        renamed = f" (formerly --{before})" if before else ""
+        lines.append(f"  --{field.name}: {field.metadata['help']}{allowed}{default}{renamed}")
     return lines
 
 
@@ -247,11 +261,12 @@ def run(main):
     Args:
       main: (argv) -> exit code or None.
     """
-    try:
-        code = main(sys.argv)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = 1
-    except BrokenPipeError:
-        code = 1
+    with notes.kept_back():
+        try:
+            code = main(sys.argv)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            code = 1
+        except BrokenPipeError:
+            code = 1
     sys.exit(code or 0)

@@ -3,7 +3,7 @@
 import dataclasses
 
 from oneshot_tf import data, models
-from oneshot_tf.options import from_fields
+from oneshot_tf.options import from_fields, renamed
 from oneshot_tf.run_config import FORMERLY_GENERAL, RunConfig, TrainOptions
 from oneshot_tf.runs import plans
 from oneshot_tf.serving import card
@@ -77,9 +77,9 @@ def stored_config(record):
     classes = {"data": source, "train": TrainOptions, "model": model}
     found, gone = {}, {}
     for part, cls in classes.items():
-        known = {field.name for field in dataclasses.fields(cls)}
-        found[part] = from_fields(cls, {k: v for k, v in options[part].items() if k in known})
-        gone |= {k: v for k, v in options[part].items() if k not in (*known, *FORMERLY_GENERAL)}
+        known, stored = {f.name for f in dataclasses.fields(cls)}, renamed(cls, options[part])
+        found[part] = from_fields(cls, {k: v for k, v in stored.items() if k in known})
+        gone |= {k: v for k, v in stored.items() if k not in (*known, *FORMERLY_GENERAL)}
     config = RunConfig(
         record["config"], record["model"], found["data"], found["train"], found["model"]
     )

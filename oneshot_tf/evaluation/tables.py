@@ -155,7 +155,7 @@ def note(protocol):
         if protocol.get(name)
     ]
     if "finetune" in protocol:
-        softmax = " with a softmax" * (protocol["finetune"]["match"] == "softmax")
+        softmax = " with a softmax" if protocol["finetune"]["match"] == "softmax" else ""
         notes.append(f"fine-tuned{softmax}, {protocol['finetune']['steps']} steps")
     if "orders" in protocol:
         notes.append(f"mean over {protocol['orders']} orders of the support")

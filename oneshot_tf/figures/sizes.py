@@ -69,8 +69,9 @@ def _draw(model, dataset, by_size):
     axes.set_xticks(range(len(settings)), settings)
     axes.set_ylim(5 * np.floor(lowest / 5) - 5, 101)
     axes.set_ylabel("accuracy, %")
-    seeds = len(by_size[at[0]])
+    count = len(by_size[at[0]])
+    seeds = "1 seed" if count == 1 else f"{count} seeds"
     title = f"{model} on {dataset}: units of the contextual learner"
-    axes.set_title(f"{title}\n(after [MM], figure 2; {seeds} seed{'s' * (seeds > 1)})", fontsize=10)
+    axes.set_title(f"{title}\n(after [MM], figure 2; {seeds})", fontsize=10)
     figure.legend(loc="outside right center", fontsize=8, frameon=False)
     return figure

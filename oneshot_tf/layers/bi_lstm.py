@@ -31,10 +31,20 @@ class BiLSTM(keras.layers.Layer):
             cell.build([None, None, self.width])
         self.built = True
 
+    @property
+    def learned(self):
+        """The weights, a `CellWeights` a direction."""
+        return [cell.gate_weights for cell in self.directions]
+
     def call(self, rows, there, training=False):
-        """Reads all rows.
+        """Reads all rows; see `read`."""
+        return self.read(self.learned, rows, there, training)
+
+    def read(self, learned, rows, there, training=False):
+        """Reads all rows with any weights.
 
         Args:
+          learned: weights as `learned`.
           rows: [B, S, D].
           there: bool [B, S]; a row that is not there changes no state.
           training: gradients will be asked for.
@@ -46,10 +56,10 @@ class BiLSTM(keras.layers.Layer):
         shapes.check({"D": self.width}, rows=(rows, "B S D"), there=(there, "B S"))
         by_place, mask = tf.transpose(rows, [1, 0, 2]), tf.transpose(there)
         outputs, last = 0.0, 0.0
-        for cell, backward in zip(self.directions, (False, True), strict=True):
+        for i, (cell, backward) in enumerate(zip(self.directions, (False, True), strict=True)):
             inputs, now = [tf.reverse(x, [0]) if backward else x for x in (by_place, mask)]
             start = cell.initial_state(tf.shape(rows)[0])
-            run = unroll(cell, inputs, start, mask=now, deferred=training)
+            run = unroll(cell, inputs, start, mask=now, deferred=training, weights=learned[i])
             outputs += tf.reverse(run.outputs, [0]) if backward else run.outputs
             last += run.state.controller.hidden
         return tf.transpose(outputs, [1, 0, 2]), last

@@ -3,8 +3,8 @@
 Four blocks of 3x3 convolution with 64 filters, batch norm, ReLU and 2x2 max pooling: 28 x 28 pixels
 become 64 features, 64 x 64 become 4 x 4 x 64, 84 x 84 become 5 x 5 x 64.
 
-The layer holds weights; `embed` is a pure function of them, so that fine-tuning on one episode
-can try other weights and leave nothing behind.
+The layer holds weights; `embed` is a pure function of them, as of every encoder, so that fine-tuning
+on one episode can try other weights and leave nothing behind.
 """
 
 import typing
@@ -99,8 +99,8 @@ class ConvStack(keras.layers.Layer):
             statistics of those of its pictures that are marked, not by the running ones.
         """
         if not training:
-            return self.embed(self.learned, images, speakers)
-        outputs, statistics = self._training_pass(images)
+            return self.embed(self.learned, images, speakers=speakers)
+        outputs, statistics = self._training_pass(self.learned, images)
         for (mean, variance), (now_mean, now_variance) in zip(
             self.running, statistics, strict=True
         ):
@@ -108,17 +108,20 @@ class ConvStack(keras.layers.Layer):
             variance.assign(MOMENTUM * variance + (1.0 - MOMENTUM) * now_variance)
         return outputs
 
-    def embed(self, learned, images, speakers=None):
-        """What the layer gives at test, with other weights than its own.
+    def embed(self, learned, images, training=False, speakers=None):
+        """What the layer gives with other weights than its own; none of its variables changes.
 
         Args:
           learned: list of `Block`.
           images: float32 [n, H, W, C].
+          training: normalise by the batch's statistics; running ones stay.
           speakers: as in `call`.
 
         Returns:
           As of `call`.
         """
+        if training:
+            return self._training_pass(learned, images)[0]
         features = tf.cast(images, self.compute)
         for i, block in enumerate(learned):
             features = self.convolve(features, block)
@@ -140,11 +143,11 @@ class ConvStack(keras.layers.Layer):
         """What is returned of the last block's features [n, h, w, F]: these."""
         return features
 
-    def _training_pass(self, images):
+    def _training_pass(self, learned, images):
         """(features, [(mean, variance) of each block's batch])."""
         features = tf.cast(images, self.compute)
         statistics = []
-        for i, block in enumerate(self.learned):
+        for i, block in enumerate(learned):
             features, mean, variance = tf.compat.v1.nn.fused_batch_norm(
                 self.convolve(features, block), block.factor, block.offset, epsilon=EPSILON
             )

@@ -1,7 +1,11 @@
 """Encoders of single pictures for sequence learners."""
 
+import typing
+
 import tensorflow as tf
 import tf_keras as keras
+
+from oneshot_tf.layers.conv4 import Block
 
 # The length of 20 x 20 pixels of a drawing, about. Left as they come, features of many channels
 # are several times longer, drown the label beside them, and saturate the controller.
@@ -15,8 +19,15 @@ class FlatEncoder(keras.layers.Layer):
         super().__init__(**kwargs)
         self.flatten = keras.layers.Flatten()
 
+    learned = ()  # no weights
+
     def call(self, images, training=False):
         del training
+        return self.flatten(images)
+
+    def embed(self, learned, images, training=False):
+        """The same; `learned` is empty."""
+        del learned, training
         return self.flatten(images)
 
     def flops(self):
@@ -24,22 +35,34 @@ class FlatEncoder(keras.layers.Layer):
         return 0.0
 
 
+class ConvWeights(typing.NamedTuple):
+    """The trainable weights of a `ConvEncoder`.
+
+    Attributes:
+      blocks: list of `Block`, without a bias.
+      length: [], of every embedding.
+    """
+
+    blocks: list
+    length: tf.Tensor
+
+
 class ConvEncoder(keras.layers.Layer):
     """A few blocks of 3x3 convolution, batch norm, ReLU and 2x2 max pooling, at a learned length.
 
     Args:
-      channels: channels of every block.
+      filters: filters of every convolution.
       blocks: how many; each halves the picture, rounding up.
       precision: "float32" or "mixed_bfloat16".
     """
 
-    def __init__(self, channels, blocks, precision="float32", **kwargs):
+    def __init__(self, filters, blocks, precision="float32", **kwargs):
         super().__init__(dtype=precision, **kwargs)
         layers = []
         for block in range(blocks):
             layers += [
                 keras.layers.Conv2D(
-                    channels,
+                    filters,
                     3,
                     padding="same",
                     use_bias=False,
@@ -63,16 +86,67 @@ class ConvEncoder(keras.layers.Layer):
         )
 
     def call(self, images, training=False):
-        """images [n, H, W, C] -> float32 [n, D], all of one length."""
-        embedded = tf.cast(self.stack(images, training=training), tf.float32)
-        return self.length * tf.math.l2_normalize(embedded, axis=1, epsilon=1e-12)
+        """images [n, H, W, C] -> float32 [n, D], all of one length.
+
+        Args:
+          images: [n, H, W, C].
+          training: normalise by the batch's statistics, and move the running ones.
+        """
+        embedded = self.stack(images, training=training)
+        return _at_length(embedded, self.length)
+
+    @property
+    def learned(self):
+        """The trainable weights, `ConvWeights`."""
+        convolutions, norms = self._parts()
+        blocks = [
+            Block(convolution.kernel, norm.beta, norm.gamma, None)
+            for convolution, norm in zip(convolutions, norms, strict=True)
+        ]
+        return ConvWeights(blocks, self.length)
+
+    def embed(self, learned, images, training=False):
+        """What the layer gives with other weights than its own; none of its variables changes.
+
+        Args:
+          learned: `ConvWeights`.
+          images: [n, H, W, C].
+          training: normalise by the batch's statistics; running ones stay.
+
+        Returns:
+          As of `call`, to the bit where the weights are its own.
+        """
+        features = tf.cast(images, self.compute_dtype)
+        for block, norm in zip(learned.blocks, self._parts()[1], strict=True):
+            kernel = tf.cast(block.kernel, self.compute_dtype)
+            features = tf.nn.conv2d(features, kernel, strides=1, padding="SAME")
+            statistics = () if training else (norm.moving_mean, norm.moving_variance)
+            features, _, _ = tf.compat.v1.nn.fused_batch_norm(
+                features,
+                tf.cast(block.factor, tf.float32),
+                tf.cast(block.offset, tf.float32),
+                *(tf.convert_to_tensor(v) for v in statistics),
+                epsilon=norm.epsilon,
+                is_training=training,
+            )
+            features = tf.nn.max_pool2d(tf.nn.relu(features), 2, strides=2, padding="SAME")
+        width = features.shape[1] * features.shape[2] * features.shape[3]
+        return _at_length(tf.reshape(features, [-1, width]), learned.length)
+
+    def _parts(self):
+        """(convolutions, batch norms) of the stack, in order."""
+        kinds = (keras.layers.Conv2D, keras.layers.BatchNormalization)
+        return [[part for part in self.stack.layers if isinstance(part, kind)] for kind in kinds]
 
     def flops(self):
         """Operations of the convolutions for one picture."""
-        convolutions = [
-            layer for layer in self.stack.layers if isinstance(layer, keras.layers.Conv2D)
-        ]
         return sum(
             2.0 * tf.reduce_prod(layer.kernel.shape).numpy() * layer.output_shape[1] ** 2
-            for layer in convolutions
+            for layer in self._parts()[0]
         )
+
+
+def _at_length(features, length):
+    """features [n, D] -> float32 [n, D], all of one length."""
+    features = tf.cast(features, tf.float32)
+    return length * tf.math.l2_normalize(features, axis=1, epsilon=1e-12)

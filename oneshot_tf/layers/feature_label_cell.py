@@ -80,7 +80,7 @@ class FeatureLabelCell(MemoryCell):
 
     def build(self, input_shape):
         super().build(input_shape)
-        vectors = [int(self.key == "own") * self.width, self.width, self.width]
+        vectors = [self.width if self.key == "own" else 0, self.width, self.width]
         self.sizes = [*vectors, int(self.key_strength), int(self.write_gate == "step")]
         bias = [0.0] * sum(vectors)
         if self.key_strength:
@@ -115,25 +115,28 @@ class FeatureLabelCell(MemoryCell):
         controller = self.controller.step(gates, state.controller)
         head = tf.matmul(controller.hidden, self.head_kernel) + self.head_bias
         key, add_feature, add_label, strength, gate = tf.split(head, self.sizes, axis=1)
-        add_feature, add_label = tf.tanh(add_feature), tf.tanh(add_label)
-        key = tf.tanh(key) if self.key == "own" else add_feature
-        strength = 1.0 + tf.nn.softplus(strength) if self.key_strength else None
-        alpha = gate if self.write_gate == "step" else self.alpha
+        add_feature, add_label = tf.tanh(add_feature), tf.tanh(add_label)  # a^f_t, a^l_t, [B, M]
+        key = tf.tanh(key) if self.key == "own" else add_feature  # k_t, [B, M]
+        strength = 1.0 + tf.nn.softplus(strength) if self.key_strength else None  # [B, 1]
+        alpha = gate if self.write_gate == "step" else self.alpha  # [B, 1] or [1, 1]
 
-        unused = addressing.least_used(state.usage, 1)
-        write_weights = addressing.lrua_write_weights(  # Eq. 6
+        unused = addressing.least_used(state.usage, 1)  # Eq. 5, [B, 1, N]
+        write_weights = addressing.lrua_write_weights(  # Eq. 6, [B, 1, N]
             tf.sigmoid(alpha), state.read_weights[:, None], unused
         )
-        features = access.clear_rows(state.features, unused[:, 0])  # Eq. 7
-        features = access.add(features, write_weights, add_feature[:, None])  # Eq. 8
+        features = access.clear_rows(state.features, unused[:, 0])  # Eq. 7, [B, N, M]
+        features = access.add(features, write_weights, add_feature[:, None])  # Eq. 8, [B, N, M]
         labels = state.labels
         if self.erase_label:
             labels = access.clear_rows(labels, state.cleared)
-        labels = access.add(labels, state.write_weights[:, None], add_label[:, None])  # Eq. 9, 10
+        label_weights = state.write_weights[:, None]  # Eq. 9, [B, 1, N]: one step late
+        labels = access.add(labels, label_weights, add_label[:, None])  # Eq. 10, [B, N, M]
         searched = features if self.read_after_write else state.features
-        read_weights = addressing.content_weights(key[:, None], searched, strength)  # Eq. 1, 2
-        read = access.read(labels, read_weights)[:, 0]  # Eq. 3
-        usage = addressing.update_usage(  # Eq. 4
+        read_weights = addressing.content_weights(  # Eq. 1, 2, [B, 1, N]
+            key[:, None], searched, strength
+        )
+        read = access.read(labels, read_weights)[:, 0]  # Eq. 3, [B, M]
+        usage = addressing.update_usage(  # Eq. 4, [B, N]
             state.usage, read_weights, write_weights, self.usage_decay
         )
         state = FeatureLabelState(

@@ -8,6 +8,9 @@ import contextlib
 import tensorflow as tf
 import tf_keras as keras
 
+from oneshot_tf.layers import stateless
+from oneshot_tf.layers.backbone import network_flops
+
 SMALLEST = 75  # pixels; 299 is the network's own size
 
 
@@ -39,17 +42,24 @@ class Inception(keras.layers.Layer):
 
     @property
     def learned(self):
-        """The trainable weights, a list."""
+        """The trainable weights, a list; empty where frozen."""
         return self.network.trainable_variables
+
+    def embed(self, learned, images, training=False):
+        """What the layer gives with other weights than its own; none of its variables changes.
+
+        Args:
+          learned: a list of tensors as `learned`.
+          images: as of the class.
+          training: batch norm takes the batch's statistics unless frozen; running ones stay.
+        """
+        train = training and not self.frozen
+        features = stateless.call(self.network, learned, 2.0 * images - 1.0, train)
+        return tf.cast(features, tf.float32)
 
     def flops(self):
         """Operations of the convolutions for one picture."""
-        total = 0.0
-        for layer in self.network.layers:
-            if isinstance(layer, keras.layers.Conv2D):
-                height, width = layer.output_shape[1:3]
-                total += 2.0 * layer.kernel.shape.num_elements() * height * width
-        return total
+        return network_flops(self.network)
 
 
 @contextlib.contextmanager

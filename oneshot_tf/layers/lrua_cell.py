@@ -80,9 +80,9 @@ class LRUACell(MemoryCell):
 
     def build(self, input_shape):
         super().build(input_shape)
-        separate, strong = self.add_vector == "separate", self.key_strength
+        added = self.width if self.add_vector == "separate" else 0
         by_step = self.write_gate == "step"
-        per_head = [self.width, separate * self.width, int(strong), int(by_step)]
+        per_head = [self.width, added, int(self.key_strength), int(by_step)]
         self.sizes = [self.heads * size for size in per_head]
         start = math.log(math.expm1(self.initial_strength - 1.0))
         bias = [0.0] * (self.sizes[0] + self.sizes[1]) + [start] * self.sizes[2]
@@ -122,19 +122,20 @@ class LRUACell(MemoryCell):
         controller = self.controller.step(gates, state.controller)
         keys, adds, strength, alpha = self._heads(controller.hidden)
 
-        unused = addressing.least_used(state.usage, self.heads)  # Eq. 21
+        unused = addressing.least_used(state.usage, self.heads)  # Eq. 21, [B, R, N]
         targets = unused
         if self.shared_rows:
             targets = tf.repeat(tf.reduce_sum(unused, 1, keepdims=True), self.heads, axis=1)
-        write_weights = addressing.lrua_write_weights(  # Eq. 22
+        write_weights = addressing.lrua_write_weights(  # Eq. 22, [B, R, N]
             tf.sigmoid(alpha), state.read_weights, targets
         )
-        memory = access.clear_rows(state.memory, unused[:, 0])
-        memory = access.add(memory, write_weights, adds)  # Eq. 23
+        memory = access.clear_rows(state.memory, unused[:, 0])  # [B, N, M]
+        memory = access.add(memory, write_weights, adds)  # Eq. 23, [B, N, M]
         searched = memory if self.read_after_write else state.memory
-        read_weights = addressing.content_weights(keys, searched, strength)  # Eq. 17, 18
-        reads = tf.reshape(access.read(searched, read_weights), [-1, self.read_width])  # Eq. 19
-        usage = addressing.update_usage(  # Eq. 20
+        read_weights = addressing.content_weights(keys, searched, strength)  # Eq. 17, 18, [B, R, N]
+        reads = access.read(searched, read_weights)  # Eq. 19, [B, R, M]
+        reads = tf.reshape(reads, [-1, self.read_width])  # [B, R M]
+        usage = addressing.update_usage(  # Eq. 20, [B, N]
             state.usage, read_weights, write_weights, self.usage_decay
         )
         state = LRUAState(controller, reads, memory, read_weights, write_weights, usage)

@@ -1,17 +1,33 @@
 """What all recurrent cells share: a controller, its weights, and the contract with `unroll`."""
 
+import typing
+
 import tensorflow as tf
 import tf_keras as keras
 
 from oneshot_tf.layers.controllers import CONTROLLERS
 
 
+class CellWeights(typing.NamedTuple):
+    """The weights behind a controller's gates: D inputs, R recurrent ones, W gates.
+
+    Attributes:
+      kernel: [D, W].
+      bias: [W].
+      recurrent_kernel: [R, W], or None where nothing is fed back.
+    """
+
+    kernel: tf.Tensor
+    bias: tf.Tensor
+    recurrent_kernel: tf.Tensor | None
+
+
 class MemoryCell(keras.layers.Layer):
     """A recurrent cell whose time loop is `unroll`.
 
     One step is `step(gates, state) -> (output, state)`, where
-    `gates = project(inputs)[t] + recurrent_inputs(state) @ recurrent_kernel`: the projection does
-    not depend on the state, so it is made for all steps in one product.
+    `gates = inputs[t] @ kernel + bias + recurrent_inputs(state) @ recurrent_kernel`. The first product
+    does not depend on the state, so it is made for all steps at once.
 
     Subclasses give `read_width`, `initial_state`, `recurrent_inputs`, `step` and, for figures,
     `trace`.
@@ -31,7 +47,7 @@ class MemoryCell(keras.layers.Layer):
             "kernel", [input_shape[-1], width], initializer="glorot_uniform"
         )
         self.bias = self.add_weight("bias", [width], initializer=lambda *_, **__: bias)
-        rows = self.read_width + self.controller.units * self.controller.recurrent
+        rows = self.read_width + (self.controller.units if self.controller.recurrent else 0)
         initializer = "orthogonal" if self.controller.recurrent else "glorot_uniform"
         self.recurrent_kernel = None
         if rows:
@@ -48,9 +64,10 @@ class MemoryCell(keras.layers.Layer):
         start = tf.zeros([width]) if bias is None else tf.cast(bias, tf.float32)
         return kernel, self.add_weight(f"{name}_bias", [width], initializer=lambda *_, **__: start)
 
-    def project(self, inputs):
-        """[T, B, D] -> [T, B, controller width], for all steps at once."""
-        return tf.tensordot(inputs, self.kernel, 1) + self.bias
+    @property
+    def gate_weights(self):
+        """Its own `CellWeights`."""
+        return CellWeights(self.kernel, self.bias, self.recurrent_kernel)
 
     def recurrent_inputs(self, state):
         """[B, read width + U]: what is read and, of a recurrent controller, its output."""

@@ -80,18 +80,24 @@ class NTMCell(MemoryCell):
         head = tf.matmul(controller.hidden, self.head_kernel) + self.head_bias
         key, strength, gate, shift, gamma, erase, add = tf.split(head, self.sizes, axis=1)
         total = self.heads + 1
-        key = tf.tanh(tf.reshape(key, [-1, total, self.width]))
-        shift = tf.nn.softmax(tf.reshape(shift, [-1, total, 2 * self.shifts + 1]))
+        key = tf.tanh(tf.reshape(key, [-1, total, self.width]))  # [B, R + 1, M]
+        shift = tf.nn.softmax(tf.reshape(shift, [-1, total, 2 * self.shifts + 1]))  # [B, R + 1, S]
 
-        weights = addressing.content_weights(key, state.memory, tf.nn.softplus(strength))
-        weights = addressing.interpolate(tf.sigmoid(gate), weights, state.weights)
-        weights = addressing.shift(weights, shift)
-        weights = addressing.sharpen(weights, 1.0 + tf.nn.softplus(gamma))
-        read_weights, write_weights = weights[:, :-1], weights[:, -1:]
-        memory = access.erase(state.memory, write_weights, tf.sigmoid(erase)[:, None])
-        memory = access.add(memory, write_weights, tf.tanh(add)[:, None])
+        beta = tf.nn.softplus(strength)  # [B, R + 1]
+        weights = addressing.content_weights(key, state.memory, beta)  # Eq. 5, 6, [B, R + 1, N]
+        weights = addressing.interpolate(  # Eq. 7, [B, R + 1, N]
+            tf.sigmoid(gate), weights, state.weights
+        )
+        weights = addressing.shift(weights, shift)  # Eq. 8, [B, R + 1, N]
+        weights = addressing.sharpen(weights, 1.0 + tf.nn.softplus(gamma))  # Eq. 9, [B, R + 1, N]
+        read_weights, write_weights = weights[:, :-1], weights[:, -1:]  # [B, R, N], [B, 1, N]
+        memory = access.erase(  # Eq. 3, [B, N, M]
+            state.memory, write_weights, tf.sigmoid(erase)[:, None]
+        )
+        memory = access.add(memory, write_weights, tf.tanh(add)[:, None])  # Eq. 4, [B, N, M]
         searched = memory if self.read_after_write else state.memory
-        reads = tf.reshape(access.read(searched, read_weights), [-1, self.read_width])
+        reads = access.read(searched, read_weights)  # Eq. 2, [B, R, M]
+        reads = tf.reshape(reads, [-1, self.read_width])  # [B, R M]
         state = NTMState(controller, reads, memory, weights)
         return tf.concat([controller.hidden, reads], axis=1), state
 

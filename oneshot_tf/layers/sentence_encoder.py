@@ -3,6 +3,8 @@
 Dimensions: n sentences, L tokens, E width of a word, V tokens that there are.
 """
 
+import typing
+
 import tensorflow as tf
 import tf_keras as keras
 
@@ -14,6 +16,20 @@ from oneshot_tf.ops.language import BLANK, PADDING
 
 READERS = ("words", "near", "lstm", "bi_lstm")
 REACH = 10  # words on each side of the blank that `near` tells apart
+
+
+class SentenceWeights(typing.NamedTuple):
+    """The weights of a `SentenceEncoder`; None is what its reader does not have.
+
+    Attributes:
+      table: [V, E].
+      distances: [2 REACH + 1, E], of the reader "near".
+      lstm: `CellWeights` of the reader "lstm", a list of two of "bi_lstm".
+    """
+
+    table: tf.Tensor
+    distances: tf.Tensor | None = None
+    lstm: typing.Any = None
 
 
 class SentenceEncoder(keras.layers.Layer):
@@ -49,23 +65,50 @@ class SentenceEncoder(keras.layers.Layer):
             self.lstm.build(None)
         self.built = True
 
+    @property
+    def learned(self):
+        """The weights, `SentenceWeights`."""
+        own = SentenceWeights(self.table)
+        if self.reader == "near":
+            return own._replace(distances=self.weights_by_distance)
+        if self.reader == "lstm":
+            return own._replace(lstm=self.lstm.gate_weights)
+        return own._replace(lstm=self.lstm.learned) if self.reader == "bi_lstm" else own
+
     def call(self, tokens, training=False):
         """[n, D]; padding has no part in it."""
+        return self.embed(self.learned, tokens, training)
+
+    def embed(self, learned, tokens, training=False):
+        """As `call`, with any weights.
+
+        Args:
+          learned: `SentenceWeights`.
+          tokens: int32 [n, L].
+          training: leave out numbers of words.
+        """
         longest = tf.reduce_max(language.lengths(tokens))
         tokens = tokens[:, : tf.maximum(longest, 1)]  # no step is made for padding alone
         noise = seed_of(tokens) if training else None
-        words = language.dropout(tf.gather(self.table, tokens), self.dropout, noise)
+        words = language.dropout(tf.gather(learned.table, tokens), self.dropout, noise)
         there = tokens != PADDING
         if self.reader == "lstm":
             start = self.lstm.initial_state(tf.shape(tokens)[0])
             inputs = tf.transpose(words, [1, 0, 2])
-            run = unroll(self.lstm, inputs, start, mask=tf.transpose(there), deferred=training)
+            run = unroll(
+                self.lstm,
+                inputs,
+                start,
+                mask=tf.transpose(there),
+                deferred=training,
+                weights=learned.lstm,
+            )
             return run.state.controller.hidden
         if self.reader == "bi_lstm":
-            outputs, _ = self.lstm(words, there, training)
+            outputs, _ = self.lstm.read(learned.lstm, words, there, training)
             return mean_where(outputs, tokens == BLANK)
         if self.reader == "near":
-            words *= tf.gather(self.weights_by_distance, distances(tokens) + REACH)
+            words *= tf.gather(learned.distances, distances(tokens) + REACH)
         return mean_where(words, there & (tokens != BLANK))
 
     def flops(self):

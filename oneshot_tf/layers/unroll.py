@@ -24,7 +24,7 @@ class Unrolled(typing.NamedTuple):
     trace: dict
 
 
-def unroll(cell, inputs, state, *, mask=None, loop=True, trace=False, deferred=True):
+def unroll(cell, inputs, state, *, mask=None, loop=True, trace=False, deferred=True, weights=None):
     """Runs `cell` over `inputs` from `state`.
 
     Args:
@@ -36,23 +36,26 @@ def unroll(cell, inputs, state, *, mask=None, loop=True, trace=False, deferred=T
       trace: also collect `cell.trace` of every step; not differentiable.
       deferred: the recurrent kernel's gradient is one product after the loop. False is slower in
         training; without training it keeps the custom gradient out of an exported graph.
+      weights: `CellWeights` to use in place of the cell's own; a cell with heads has more weights,
+        which stay its own.
 
     Returns:
       `Unrolled`.
     """
-    projected = cell.project(inputs)
-    if cell.recurrent_kernel is None:
+    weights = weights or cell.gate_weights
+    projected = tf.tensordot(inputs, weights.kernel, 1) + weights.bias  # of all steps at once
+    if weights.recurrent_kernel is None:
         outputs, _, final, traced = _scan(cell, projected, None, state, mask, loop, trace)
         return Unrolled(outputs, final, traced)
+    kernel = tf.convert_to_tensor(weights.recurrent_kernel)
     if trace or not deferred:
-        kernel = tf.convert_to_tensor(cell.recurrent_kernel)
         outputs, _, final, traced = _scan(cell, projected, kernel, state, mask, loop, trace)
         return Unrolled(outputs, final, traced)
-    outputs, final = _with_deferred_gradient(cell, projected, state, mask, loop)
+    outputs, final = _with_deferred_gradient(cell, projected, kernel, state, mask, loop)
     return Unrolled(outputs, final, {})
 
 
-def _with_deferred_gradient(cell, projected, state, mask, loop):
+def _with_deferred_gradient(cell, projected, kernel, state, mask, loop):
     """`_scan` with the recurrent kernel's gradient as one product."""
     flat_state = tf.nest.flatten(state)
 
@@ -80,7 +83,7 @@ def _with_deferred_gradient(cell, projected, state, mask, loop):
 
         return results, gradient
 
-    outputs, *final = run(projected, tf.convert_to_tensor(cell.recurrent_kernel), *flat_state)
+    outputs, *final = run(projected, kernel, *flat_state)
     return outputs, tf.nest.pack_sequence_as(state, final)
 
 

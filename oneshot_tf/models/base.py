@@ -41,6 +41,7 @@ class Learner(keras.Model):
       test_options: names of its options that a test may change, since no weight depends on them.
       finetune_matches: how it can answer after fine-tuning on a support set; () where it cannot.
       compares: whether `compared` gives embeddings.
+      takes_backbone: whether a network given from Python can be its encoder, see `FewShotLearner`.
     """
 
     Options = Options
@@ -53,11 +54,23 @@ class Learner(keras.Model):
     test_options = ()
     finetune_matches = ()
     compares = False
+    takes_backbone = False
 
     def __init__(
-        self, options, *, way, image_size, channels, vocabulary=0, precision="float32", **kwargs
+        self,
+        options,
+        *,
+        way,
+        image_size,
+        channels,
+        vocabulary=0,
+        precision="float32",
+        backbone=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
+        if backbone is not None and not self.takes_backbone:
+            raise UserError(f"{self.name} takes no `backbone`; choose another model")
         self.options = options
         self.way = way
         self.vocabulary = vocabulary  # how many tokens there are in sentences; 0: reads pictures

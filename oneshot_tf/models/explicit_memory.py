@@ -15,6 +15,7 @@ from oneshot_tf.models.base import Outcome
 from oneshot_tf.models.few_shot_learner import EmbeddingOptions, FewShotLearner
 from oneshot_tf.ops import losses, matching
 from oneshot_tf.ops import slots as slot_rules
+from oneshot_tf.ops.scan import scan
 from oneshot_tf.options import option
 
 
@@ -23,11 +24,12 @@ class ExplicitMemoryOptions(EmbeddingOptions):
     """Options of a memory of slots; [RE] is Kaiser et al. (2017)."""
 
     last_relu: bool = option(False, "the last block ends in a ReLU")
-    slots: int = option(
+    rows: int = option(
         0,
-        "memory slots in training (0: as many as a batch has pictures, more are never reached; "
+        "rows of the memory in training (0: as many as a batch has pictures, more are never reached; "
         "[RE]: 8192)",
         low=0,
+        formerly="slots",
     )
     share_memory: bool = option(
         True,
@@ -128,7 +130,7 @@ class ExplicitMemory(FewShotLearner):
         )
         # every batch begins with nothing, so slots beyond one a picture would stay empty: not made
         pictures, at_once = tf.size(together[0]), tf.shape(together)[1]
-        wanted = self.options.slots or pictures
+        wanted = self.options.rows or pictures
         start = self.empty(groups, tf.clip_by_value(wanted, at_once, pictures))
         _, held, there, answers = self._live(start, still, together)
         loss = self.contrast_loss(
@@ -153,34 +155,29 @@ class ExplicitMemory(FewShotLearner):
           The memory afterwards and, of every step, what the slots hold that the loss compares
           [G, R, T, 2, E], whether they are there [G, R, T, 2], the answers [G, R, T].
         """
-        steps, options = tf.shape(labels)[2], self.options
+        options = self.options
         # no more slots can have a label than pictures have it, so one neighbour more is always
         # enough to find the nearest of another label: the same as among all `neighbours`, sooner
         count = tf.minimum(options.neighbours, most_alike(labels) + 1)
-        rows, labels = tf.transpose(rows, [2, 0, 1, 3]), tf.transpose(labels, [2, 0, 1])
 
-        def step(t, memory, held, there, answers):
-            found = self.scores(memory, rows[t])
+        def step(t, memory, now):
+            found = self.scores(memory, now[0])
             neighbours = slot_rules.nearest(memory.labels, found, count)
-            chosen = slot_rules.contrast(memory.labels, found, neighbours, labels[t])
-            held = held.write(t, self.held(memory, chosen.slots))
-            answers = answers.write(t, neighbours.labels[:, :, 0])
+            chosen = slot_rules.contrast(memory.labels, found, neighbours, now[1])
             noise = options.age_noise * tf.random.stateless_uniform(
                 tf.shape(memory.ages), [0, t], -1.0, 1.0
             )
-            memory = self.write(memory, rows[t], labels[t], neighbours, noise)
-            return t + 1, memory, held, there.write(t, chosen.there), answers
+            after = self.write(memory, *now, neighbours, noise)
+            return after, (
+                self.held(memory, chosen.slots),
+                chosen.there,
+                neighbours.labels[:, :, 0],
+            )
 
-        arrays = [tf.TensorArray(kind, steps) for kind in (tf.float32, tf.bool, tf.int32)]
-        shapes = tf.nest.map_structure(lambda x: tf.TensorShape([None, None, *x.shape[2:]]), memory)
-        none = [tf.TensorShape(None)] * 3
-        _, memory, *arrays = tf.while_loop(
-            lambda t, *_: t < steps,
-            step,
-            (tf.constant(0), memory, *arrays),
-            shape_invariants=(tf.TensorShape([]), shapes, *none),
+        by_step = tf.transpose(rows, [2, 0, 1, 3]), tf.transpose(labels, [2, 0, 1])
+        memory, (held, there, answers) = scan(
+            step, memory, by_step, (tf.float32, tf.bool, tf.int32)
         )
-        held, there, answers = (array.stack() for array in arrays)
         return (
             memory,
             tf.transpose(held, [1, 2, 0, 3, 4]),

@@ -3,6 +3,7 @@
 Dimensions: B episodes, S support pictures, Q queries, D features, K classes.
 """
 
+import dataclasses
 import math
 
 import tensorflow as tf
@@ -31,6 +32,7 @@ class FewShotLearner(FineTuning, Learner):
     Options = EmbeddingOptions
     test_options = ("bn",)
     compares = True
+    takes_backbone = True
     alone = False  # whether running statistics and one network make it a model that `embeds_alone`
     # One model for all four usual settings. More ways than in the test: with as many pictures seen,
     # 60 ways and 5 shots gave 98.9/99.7/95.5/98.7 % on validation classes of Omniglot, 5 to 20 ways
@@ -47,19 +49,33 @@ class FewShotLearner(FineTuning, Learner):
         "schedule": "cosine",
     }
 
-    def __init__(self, options, **kwargs):
-        super().__init__(options, **kwargs)
-        encoders.check(options, self.image_shape, self.vocabulary)
-        if encoders.uses_inception(options):
-            self.finetune_matches = ()  # it is no function of weights that could be others
+    def __init__(self, options, *, backbone=None, **kwargs):
+        """As of `Learner`.
+
+        Args:
+          options: an `Options`.
+          backbone: a `tf_keras.Model` that embeds pictures, [n, H, W, C] in [0, 1] to [n, D] (maps
+            [n, h, w, F] are flattened), or a function that makes one; None is as options say.
+          **kwargs: as of `Learner`.
+        """
+        if backbone is not None and self.takes_backbone:
+            options = dataclasses.replace(options, encoder="own")
+        super().__init__(options, backbone=backbone, **kwargs)
+        self.make_network = None if backbone is None else encoders.network_maker(backbone)
+        encoders.check(options, self.image_shape, self.vocabulary, self.make_network)
         self.embedding = self.make_embedding(options)
         self.support_embedding = self.embedding  # a model may give the support one of its own
         self.width = self.embedding(self.blank()).shape[-1]
         self.build_weights()
+        # Adam on the 22 million weights of an Inception for every episode is not worth its while
+        if encoders.uses_inception(options) or not self.flat_weights():
+            self.finetune_matches = ()
 
     def make_embedding(self, options):
         """The layer that embeds pictures [n, H, W, C] or sentences [n, L]: -> [n, D]."""
-        return encoders.make(options, self.image_shape, self.vocabulary, self.precision)
+        return encoders.make(
+            options, self.image_shape, self.vocabulary, self.precision, self.make_network
+        )
 
     def build_weights(self):
         """Makes the weights behind the embedding."""
@@ -125,7 +141,8 @@ class FewShotLearner(FineTuning, Learner):
         Args:
           episode: `FewShotEpisode`.
           training: true in training.
-          learned: weights to embed with instead of the model's own, as `learned_weights` gives.
+          learned: weights to embed with instead of the model's own, as `learned_weights` gives;
+            with these, training moves no running statistics.
         """
         sizes = [tf.shape(part)[1] for part in (episode.support, episode.query)]
         marks = self.speakers(episode, training)
@@ -149,7 +166,7 @@ class FewShotLearner(FineTuning, Learner):
         marks = {} if marks is None else {"speakers": marks}
         if learned is None:
             return layer(flat, training=training, **marks)
-        return layer.embed(learned, flat, **marks)
+        return layer.embed(learned, flat, training=training, **marks)
 
     def learned_weights(self):
         """The embedding's weights, in the structure that `embed_episode` takes."""

@@ -17,6 +17,7 @@ saturates the feed-forward controller, which then learns nothing.
 import dataclasses
 
 from oneshot_tf.layers.feature_label_cell import FeatureLabelCell
+from oneshot_tf.models import encoders
 from oneshot_tf.models.usage_learner import UsageLearner, UsageOptions
 from oneshot_tf.options import option
 
@@ -36,10 +37,8 @@ class FLMNOptions(UsageOptions):
         choices=("flat", "conv"),
         search=["flat", "conv"],
     )
-    encoder_channels: int = option(
-        32, "channels of each block of the conv encoder", low=1, search=[16, 32, 64]
-    )
-    encoder_blocks: int = option(3, "blocks of the conv encoder", low=1, high=5, search=[2, 3])
+    filters: int = encoders.conv_filters_option(32, [16, 32, 64])
+    blocks: int = encoders.conv_blocks_option(3)
     key: str = option(
         "feature",
         "the memory is searched by the feature code that is written to it, or by a key of its own "

@@ -39,7 +39,9 @@ class GaussianMemoryOptions(ExplicitMemoryOptions):
 
     content: int = option(64, "dimensions of the content, z_c (the paper does not say)", low=1)
     style: int = option(64, "dimensions of the style, z_s (the paper does not say)", low=1)
-    hidden: int = option(256, "units of the network that sees the style", low=1, high=4096)
+    hidden_size: int = option(
+        256, "units of the network that sees the style", low=1, high=4096, formerly="hidden"
+    )
     own_style: bool = option(
         True,
         "the style is seen by a small network of its own, not in the embedding that content and "
@@ -78,7 +80,7 @@ class GaussianMemory(ExplicitMemory):
         self.content_head = GaussianHead(self.width, options.content, name="content_head")
         self.detail, seen = None, self.width
         if options.own_style:
-            self.detail = DetailEncoder(self.image_shape, options.hidden, name="detail")
+            self.detail = DetailEncoder(self.image_shape, options.hidden_size, name="detail")
             seen = self.detail.width
         self.style_head = GaussianHead(seen, options.style, name="style_head")
         for part in (self.content_head, self.style_head, self.detail):

@@ -26,7 +26,7 @@ TRAINING_WORDS = 929_589  # of the treebank's training text, ends of sentences c
 class Configuration(typing.NamedTuple):
     """A network of [Z] section 4.1 and its training: SGD from a rate of 1."""
 
-    units: int
+    hidden_size: int
     dropout: float
     init_range: float
     unrolled: int
@@ -51,7 +51,9 @@ class LanguageOptions(Options):
         "small", "network and training of Zaremba et al. (2014)", choices=tuple(CONFIGURATIONS)
     )
     layers: int = option(2, "LSTMs on top of each other", low=1)
-    units: int | None = option(None, "units of an LSTM, and numbers a word", low=1)
+    hidden_size: int | None = option(
+        None, "units of an LSTM, and numbers a word", low=1, formerly="units"
+    )
     dropout: float | None = option(
         None, "training: share left out on the way up, not in time", low=0.0, high=0.95
     )
@@ -62,7 +64,10 @@ class LanguageOptions(Options):
 
     def resolved(self):
         """The `Configuration` with what these options say otherwise."""
-        own = {name: getattr(self, name) for name in ("units", "dropout", "init_range", "unrolled")}
+        own = {
+            name: getattr(self, name)
+            for name in ("hidden_size", "dropout", "init_range", "unrolled")
+        }
         said = {name: value for name, value in own.items() if value is not None}
         return CONFIGURATIONS[self.configuration]._replace(**said)
 
@@ -85,10 +90,10 @@ class LSTMLanguageModel(Learner):
         chosen = options.resolved()
         self.unrolled = chosen.unrolled
         words = self.vocabulary - 1  # tokens but the blank, which is never foretold
-        self.table = self.add_weight("words", [words, chosen.units])
-        self.lstm = StackedLSTM(options.layers, chosen.units, chosen.dropout, name="lstm")
+        self.table = self.add_weight("words", [words, chosen.hidden_size])
+        self.lstm = StackedLSTM(options.layers, chosen.hidden_size, chosen.dropout, name="lstm")
         self.lstm.build(None)
-        self.kernel = self.add_weight("softmax_kernel", [chosen.units, words])
+        self.kernel = self.add_weight("softmax_kernel", [chosen.hidden_size, words])
         self.bias = self.add_weight("softmax_bias", [words])
         # of biases as well: no gate is open at the start, as in the authors' code
         for weight in self.trainable_variables:

@@ -19,7 +19,7 @@ from oneshot_tf.models.few_shot_learner import (
 from oneshot_tf.ops import key_value, losses, matching
 from oneshot_tf.options import option
 
-MOST_SLOTS = 128  # where the number of slots follows the support
+MOST_ROWS = 128  # where the number of rows follows the support
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,10 +36,11 @@ class MMNetOptions(EmbeddingOptions):
     hidden_size: int = option(
         512, "units of the contextual learner, D_r (paper: 512)", low=1, search=[128, 256, 512]
     )
-    slots: int = option(
+    rows: int = option(
         0,
-        f"memory slots (0: as many as support pictures, up to {MOST_SLOTS}; not in the paper)",
+        f"rows of the memory (0: as many as support pictures, up to {MOST_ROWS}; not in the paper)",
         low=0,
+        formerly="slots",
     )
     normalize_keys: bool = option(
         True, "a new slot's key gets length 1 as an updated one does (paper: false)",
@@ -94,6 +95,7 @@ class MMNet(FewShotLearner):
     Options = MMNetOptions
     alone = True
     reads = ("pictures", "sentences")  # of sentences the memory; they have no filters to predict
+    takes_backbone = False  # its last convolution is predicted
     finetune_matches = ()  # its filters follow the support as it is
     defaults = {**FewShotLearner.defaults, "way": 20, "way_from": 5, "batch_size": 4}
 
@@ -181,8 +183,8 @@ class MMNet(FewShotLearner):
         return self._write(keys, labels), keys
 
     def _write(self, keys, labels):
-        slots = self.options.slots or tf.minimum(tf.shape(labels)[1], MOST_SLOTS)
-        return key_value.write_all(keys, labels, slots, self.options.normalize_keys)
+        rows = self.options.rows or tf.minimum(tf.shape(labels)[1], MOST_ROWS)
+        return key_value.write_all(keys, labels, rows, self.options.normalize_keys)
 
     def embed_queries(self, query, memory, training):
         """f(x | M), [B, Q, Dz]."""

@@ -32,6 +32,7 @@ class Pixels(FewShotLearner):
 
     Options = PixelsOptions
     alone = True
+    takes_backbone = False
     finetune_matches = ()
     test_options = ()
 

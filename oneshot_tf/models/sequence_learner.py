@@ -11,8 +11,8 @@ import tf_keras as keras
 
 from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode, previous_labels
 from oneshot_tf.errors import UserError
-from oneshot_tf.layers.encoder import ConvEncoder, FlatEncoder
 from oneshot_tf.layers.unroll import unroll
+from oneshot_tf.models import encoders
 from oneshot_tf.models.base import Learner, Outcome
 from oneshot_tf.ops import losses
 from oneshot_tf.options import Options, option
@@ -35,10 +35,8 @@ class SequenceOptions(Options):
         choices=("flat", "conv"),
         search=["flat", "conv"],
     )
-    encoder_channels: int = option(
-        16, "channels of each block of the conv encoder", low=1, search=[8, 16, 32]
-    )
-    encoder_blocks: int = option(2, "blocks of the conv encoder", low=1, high=5, search=[2, 3])
+    filters: int = encoders.conv_filters_option(16, [8, 16, 32])
+    blocks: int = encoders.conv_blocks_option(2)
     controller: str = option(
         "lstm", "lstm (the papers) or mlp, feed-forward", choices=("lstm", "mlp")
     )
@@ -63,12 +61,7 @@ class SequenceLearner(Learner):
         super().__init__(options, **kwargs)
         self.strings = options.label_encoding == "string"
         outputs = CHARACTERS * LENGTH if self.strings else self.way
-        if options.encoder == "conv":
-            self.encoder = ConvEncoder(
-                options.encoder_channels, options.encoder_blocks, self.precision
-            )
-        else:
-            self.encoder = FlatEncoder()
+        self.encoder = encoders.make_small(options, self.precision)
         self.cell = self.make_cell(options)
         self.classifier = keras.layers.Dense(outputs, name="classifier")
         self.label_width = outputs
@@ -84,7 +77,15 @@ class SequenceLearner(Learner):
         """Makes all weights now, so that the first trace finds them."""
         embedded = self.encoder(tf.zeros([1, *self.image_shape]))
         self.cell.build([None, None, embedded.shape[-1] + self.label_width])
-        self.classifier.build([None, self.cell.output_width])
+        self.classifier.build([None, self.build_head()])
+
+    def build_head(self):
+        """Makes what is between the cell and the classifier; returns the classifier's width."""
+        return self.cell.output_width
+
+    def head(self, outputs):
+        """What the classifier is shown of the cell's outputs, [T, B, output width] -> [T, B, D]."""
+        return outputs
 
     @property
     def num_labels(self):
@@ -133,7 +134,7 @@ class SequenceLearner(Learner):
             state = self.cell.initial_state(inputs.shape[0] or tf.shape(inputs)[0])
         loop = self.loop or inputs.shape[1] is None  # an unknown number of steps needs a loop
         ran = unroll(self.cell, tf.transpose(inputs, [1, 0, 2]), state, loop=loop, **kwargs)
-        logits = self.classifier(ran.outputs)
+        logits = self.classifier(self.head(ran.outputs))
         return tf.transpose(logits, [1, 0, 2]), ran
 
     def call(self, episode, training=False):
@@ -251,7 +252,7 @@ class SequenceLearner(Learner):
 
     @property
     def loop_weights(self):
-        """The weights inside the compiled part: the cell's and the classifier's."""
+        """The weights inside the compiled part: the cell's and those behind it."""
         return self.cell.trainable_variables + self.classifier.trainable_variables
 
     def _loss_and_gradients(self, embedded, previous, labels):
@@ -292,7 +293,8 @@ class SequenceLearner(Learner):
 
     def flops_per_episode(self, steps):
         """Three times the forward pass (once forward, twice backward) of `steps` steps."""
-        return 3.0 * steps * (self.encoder.flops() + self.cell.flops() + self._classifier_flops())
+        return 3.0 * steps * (self.encoder.flops() + self.cell.flops() + self.head_flops())
 
-    def _classifier_flops(self):
-        return 2.0 * self.cell.output_width * self.label_width
+    def head_flops(self):
+        """Operations behind the cell, for one step."""
+        return 2.0 * self.classifier.kernel.shape.num_elements()

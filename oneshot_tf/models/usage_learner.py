@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import tf_keras as keras
+
 from oneshot_tf.models.sequence_learner import SequenceLearner, SequenceOptions
 from oneshot_tf.options import option
 
@@ -27,6 +29,15 @@ class UsageOptions(SequenceOptions):
     read_after_write: bool = option(
         True, "read the memory after the write of the step (papers: true)"
     )
+    answer_from: str = option(
+        "both",
+        "the answer is made from the controller's output and what was read, or from what was read "
+        "alone (FLMN's text: read)",
+        choices=("both", "read"),
+    )
+    answer_units: int = option(
+        0, "units of a hidden layer (ReLU) before the answer (papers: 0, none)", low=0
+    )
 
 
 class UsageLearner(SequenceLearner):
@@ -40,3 +51,30 @@ class UsageLearner(SequenceLearner):
         "schedule": "cosine",
         "clip_norm": 5.0,
     }
+
+    def build_head(self):
+        width = self.cell.output_width
+        if self.options.answer_from == "read":
+            width = self.cell.read_width
+        self.hidden = None
+        if self.options.answer_units:
+            self.hidden = keras.layers.Dense(
+                self.options.answer_units, activation="relu", name="hidden"
+            )
+            self.hidden.build([None, width])
+            width = self.options.answer_units
+        return width
+
+    def head(self, outputs):
+        if self.options.answer_from == "read":
+            outputs = outputs[..., -self.cell.read_width :]  # r_t of [h_t, r_t]
+        return outputs if self.hidden is None else self.hidden(outputs)
+
+    @property
+    def loop_weights(self):
+        hidden = [] if self.hidden is None else self.hidden.trainable_variables
+        return super().loop_weights + hidden
+
+    def head_flops(self):
+        hidden = 0 if self.hidden is None else 2.0 * self.hidden.kernel.shape.num_elements()
+        return hidden + super().head_flops()

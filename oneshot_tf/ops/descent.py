@@ -25,6 +25,7 @@ def adam(loss, values, steps, rate):
             tape.watch(now)
             error = loss(now)
         gradients = tape.gradient(error, now, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradients = [tf.convert_to_tensor(g) for g in gradients]  # of a table, rows alone come
         t = tf.cast(i + 1, tf.float32)
         first = [BETA_1 * m + (1.0 - BETA_1) * g for m, g in zip(first, gradients, strict=True)]
         second = [

@@ -9,6 +9,7 @@ import typing
 import tensorflow as tf
 
 from oneshot_tf.ops import shapes
+from oneshot_tf.ops.scan import scan
 
 _UNUSED = -1e9  # score of a slot that is not in use
 
@@ -78,18 +79,11 @@ def write(memory, key, label, normalize_new=False):
     fresh = tf.math.l2_normalize(key, axis=1, epsilon=1e-12) if normalize_new else key
     written = (tf.range(slots) == slot[:, None]) & (label >= 0)[:, None]
     content = tf.where(new[:, None], fresh, merged)
-    after = KeyValueMemory(
+    return KeyValueMemory(
         keys=tf.where(written[..., None], content[:, None, :], memory.keys),
         values=tf.where(written & new[:, None], label[:, None], memory.values),
         used=memory.used + tf.cast(new & (label >= 0), tf.int32),
     )
-    # broadcasting a known B with an unknown one forgets even the rank, which no loop allows
-    return KeyValueMemory(*map(_shaped_like, after, memory))
-
-
-def _shaped_like(after, before):
-    """A tensor that is known to have another's shape."""
-    return tf.ensure_shape(after, before.shape)
 
 
 def write_all(keys, labels, slots, normalize_new=False):
@@ -109,24 +103,12 @@ def write_all(keys, labels, slots, normalize_new=False):
     known = labels.shape.merge_with(keys.shape[:2])
     labels = tf.ensure_shape(labels, known)
     keys = tf.ensure_shape(keys, known.concatenate(keys.shape[2:]))
-    count, width = tf.shape(keys)[1], keys.shape[2]
-    by_time = tf.TensorArray(keys.dtype, count).unstack(tf.transpose(keys, [1, 0, 2]))
-    labels_by_time = tf.transpose(labels)
-    start = empty(tf.shape(keys)[0], slots, width)
-    # what is known of shapes: a loop keeps no dimension that its first pass does not have
-    rows = slots if isinstance(slots, int) else None
-    start = KeyValueMemory(
-        tf.ensure_shape(start.keys, [keys.shape[0], rows, width]),
-        tf.ensure_shape(start.values, [keys.shape[0], rows]),
-        tf.ensure_shape(start.used, [keys.shape[0]]),
-    )
+    start = empty(keys.shape[0] or tf.shape(keys)[0], slots, keys.shape[2])
 
-    def step(n, memory):
-        key = tf.ensure_shape(by_time.read(n), [keys.shape[0], width])
-        label = tf.ensure_shape(labels_by_time[n], [keys.shape[0]])
-        return n + 1, write(memory, key, label, normalize_new)
+    def step(_, memory, now):
+        return write(memory, *now, normalize_new), ()
 
-    return tf.while_loop(lambda n, _: n < count, step, (tf.constant(0), start))[1]
+    return scan(step, start, (tf.transpose(keys, [1, 0, 2]), tf.transpose(labels)))[0]
 
 
 def read(memory, keys):

@@ -94,7 +94,8 @@ def _seen(value, run):
     if earlier is None or name not in splits.published_of(dataset):
         return None
     split = splits.stored(name, dataset)
-    return earlier.union(split.train, split.validation * run["train"]["train_on_validation"])
+    validation = split.validation if run["train"]["train_on_validation"] else ()
+    return earlier.union(split.train, validation)
 
 
 def _all_of_imagenet():

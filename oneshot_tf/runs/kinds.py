@@ -53,7 +53,7 @@ class FewShot:
     def validation(self, learner, config, source):
         """(sampler of validation episodes, how many it gives at once)."""
         train = config.train
-        way, shot = hardest(train, source.people.num_classes)
+        way, shot = hardest(train, source.population.num_classes)
         batch = protocols.fitting_batch(way * (shot + train.queries))
         sample = few_shot.sampler(
             source,

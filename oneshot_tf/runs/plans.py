@@ -102,7 +102,7 @@ def settings_of(learner, config, source, test):
     if not settings or any(len(chosen or ()) > 1 for chosen in (ways, shots)):
         settings = [(w, s) for w in ways or (config.train.way,) for s in shots or (1,)]
     if ways is None:
-        there = source.people.num_classes
+        there = source.population.num_classes
         settings = [s for s in settings if s[0] <= there] or [(there, s) for s in shots or (1,)]
     most = learner.fixed_way
     if most and ways is None:

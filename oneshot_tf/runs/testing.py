@@ -49,7 +49,7 @@ def evaluate(workdir, test, folders, figures=None, **given):
         **plan.protocol,
         "episodes": test.eval_episodes,
         "seed": test.eval_seed,
-        "test_rotations": source.people.turns > 1,
+        "test_rotations": source.population.turns > 1,
         "augment_test": source.varied,
         **learner.test_conditions(),
     }

@@ -9,10 +9,11 @@ from oneshot_tf.data.sentences import Sentences
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import papers, records
 from oneshot_tf.files import read_bytes, read_json, replacing
-from oneshot_tf.options import earlier_values
-from oneshot_tf.run_config import RunConfig, TrainOptions, check_stored
+from oneshot_tf.options import earlier_values, renamed
+from oneshot_tf.run_config import PARTS, DataOptions, RunConfig, TrainOptions, check_stored
 
 VOCABULARY = "vocabulary.txt"
+FOUND = {"split": dict, "pictures_sha256": str}  # of `config.json`, beside the `RunConfig`
 # options that may change between a run and its resumption: they change no weight
 FREE = (
     "data_dir",
@@ -50,7 +51,7 @@ def prepare(workdir, config, dataset, split):
         write_vocabulary(workdir, dataset)
         records.write(path, now)
         return
-    before = stored_config(path)
+    before, _ = _stored(path)
     differing = differences(before, now)
     if differing:
         raise UserError(
@@ -108,9 +109,9 @@ def differences(before, now):
         "options": models.find(now["model"]).Options,
     }
     for part, cls in classes.items():
-        earlier = earlier_values(cls)
+        earlier, then = earlier_values(cls), renamed(cls, before.get(part, {}))
         for name, value in now[part].items():
-            old = before.get(part, {}).get(name, earlier[name])
+            old = then.get(name, earlier[name])
             grows = name == "episodes" and old is not None and value >= old
             if old != value and name not in FREE and not grows:
                 found.append(f"--{name} (then {old}, now {value})")
@@ -125,33 +126,28 @@ def read_config(workdir):
     path = pathlib.Path(workdir) / "config.json"
     if not path.is_file():
         raise UserError(f"{path} is not there; is this the folder of a run?")
-    fields = stored_config(path)
-    fields = {**fields, **papers.named(fields)}
-    model, source = models.find(fields["model"]), data.find(fields["data"].get("dataset"))
-    try:
-        return RunConfig.from_json(fields, model.Options, source.Options)
-    except UserError as error:
-        raise _unreadable(path, error) from None
+    return _stored(path)[1]
 
 
-def stored_config(path):
-    """What a `config.json` says.
+def _stored(path):
+    """(what a `config.json` says, the `RunConfig` of it).
 
     Raises:
       UserError: it cannot be read, or is no run's.
     """
     fields = read_json(path)
     try:
-        check_stored(fields)
+        check_stored(fields, {**PARTS, **FOUND})
+        check_stored(fields["split"], {"name": str, "classes": list, "sha256": str})
+        check_stored({"starts": [], **fields}, {"starts": list})
+        source = data.find(str(fields["data"].get("dataset", DataOptions.dataset)))
+        model = models.find(fields["model"])
+        named = {**fields, **papers.named(fields)}
+        return fields, RunConfig.from_json(named, model.Options, source.Options)
     except UserError as error:
-        raise _unreadable(path, error) from None
-    return fields
-
-
-def _unreadable(path, error):
-    return UserError(
-        f"{path} is no config of a run ({error}); restore it, or train in a new --workdir"
-    )
+        raise UserError(
+            f"{path} is no config of a run ({error}); restore it, or train in a new --workdir"
+        ) from None
 
 
 def usual_checkpoint(workdir, config):

@@ -59,18 +59,18 @@ def population(dataset, rotations):
     )
 
 
-def check(dataset, people, way, per_class):
+def check(dataset, population, way, per_class):
     """Refuses episodes that the data cannot fill, before anything is built.
 
     Raises:
       UserError: too few classes, or a class with too few pictures.
     """
-    if way > people.num_classes:
+    if way > population.num_classes:
         raise UserError(
-            f"An episode of {way} classes needs as many. Received: {people.num_classes} classes of "
+            f"An episode of {way} classes needs as many. Received: {population.num_classes} classes of "
             f"{dataset.name}; lower --way"
         )
-    if people.shown is not None:
+    if population.shown is not None:
         there = int((dataset.class_sizes >= per_class).sum())
         if there < tries(way):
             raise UserError(
@@ -108,10 +108,10 @@ def uniform_rows(seed, stream, first, batch, width):
     )
 
 
-def choose_width(people, way, num_labels):
+def choose_width(population, way, num_labels):
     """How many uniform numbers `choose` needs for an episode."""
-    classes = way if people.shown is None else tries(way)
-    return people.num_classes + classes * people.max_size + num_labels
+    classes = way if population.shown is None else tries(way)
+    return population.num_classes + classes * population.max_size + num_labels
 
 
 def tries(way):
@@ -119,12 +119,12 @@ def tries(way):
     return 2 * way + 2
 
 
-def choose(noise, people, way, per_class, num_labels, most_way=None):
+def choose(noise, population, way, per_class, num_labels, most_way=None):
     """Classes without replacement, drawings without replacement, labels permuted.
 
     Args:
       noise: float32 [B, choose_width(...)] uniform numbers.
-      people: the `Population`.
+      population: the `Population`.
       way: classes per episode, an int or a scalar tensor.
       per_class: drawings per class, an int or a scalar tensor.
       num_labels: labels to give out; `way` of them are used, each at most once.
@@ -134,37 +134,37 @@ def choose(noise, people, way, per_class, num_labels, most_way=None):
       A `Choice`.
     """
     most_way = most_way or way
-    if people.shown is not None:
-        return _choose_apart(noise, people, way, per_class, num_labels, most_way)
-    sizes = [people.num_classes, most_way * people.max_size, num_labels]
+    if population.shown is not None:
+        return _choose_apart(noise, population, way, per_class, num_labels, most_way)
+    sizes = [population.num_classes, most_way * population.max_size, num_labels]
     class_noise, drawing_noise, label_noise = tf.split(noise, sizes, axis=1)
     classes = tf.math.top_k(class_noise, way).indices
     labels = tf.math.top_k(label_noise if most_way is way else label_noise[:, :way], way).indices
-    base_classes = people.offsets.shape[0] - 1
-    first = tf.gather(people.offsets, classes % base_classes)
-    size = tf.gather(people.offsets, classes % base_classes + 1) - first
-    drawing_noise = tf.reshape(drawing_noise, [-1, most_way, people.max_size])[:, :way]
-    there = tf.range(people.max_size) < size[..., None]
+    base_classes = population.offsets.shape[0] - 1
+    first = tf.gather(population.offsets, classes % base_classes)
+    size = tf.gather(population.offsets, classes % base_classes + 1) - first
+    drawing_noise = tf.reshape(drawing_noise, [-1, most_way, population.max_size])[:, :way]
+    there = tf.range(population.max_size) < size[..., None]
     picked = tf.math.top_k(tf.where(there, drawing_noise, -1.0), per_class).indices
     return Choice(drawings=first[..., None] + picked, turns=classes // base_classes, labels=labels)
 
 
-def _choose_apart(noise, people, way, per_class, num_labels, most_way):
+def _choose_apart(noise, population, way, per_class, num_labels, most_way):
     """As `choose`, but nothing is shown twice; a class with too few drawings left is skipped."""
     count = tries(most_way)
-    sizes = [people.num_classes, count * people.max_size, num_labels]
+    sizes = [population.num_classes, count * population.max_size, num_labels]
     class_noise, drawing_noise, label_noise = tf.split(noise, sizes, axis=1)
-    class_sizes = people.offsets[1:] - people.offsets[:-1]
+    class_sizes = population.offsets[1:] - population.offsets[:-1]
     candidates = tf.math.top_k(tf.where(class_sizes >= per_class, class_noise, -1.0), count).indices
     drawing_noise = tf.split(drawing_noise, count, axis=1)
     taken = tf.fill([tf.shape(noise)[0], 0], -1)
     found = tf.zeros_like(candidates[:, 0])
     drawings, accepted = [], []
     for i in range(count):
-        first = tf.gather(people.offsets, candidates[:, i])[:, None]
-        rows = first + tf.range(people.max_size)
-        there = rows < tf.gather(people.offsets, candidates[:, i] + 1)[:, None]
-        shown = tf.gather(people.shown, tf.minimum(rows, tf.shape(people.shown)[0] - 1))
+        first = tf.gather(population.offsets, candidates[:, i])[:, None]
+        rows = first + tf.range(population.max_size)
+        there = rows < tf.gather(population.offsets, candidates[:, i] + 1)[:, None]
+        shown = tf.gather(population.shown, tf.minimum(rows, tf.shape(population.shown)[0] - 1))
         free = there & ~tf.reduce_any(shown[:, :, None] == taken[:, None, :], axis=2)
         values, picked = tf.math.top_k(tf.where(free, drawing_noise[i], -1.0), per_class)
         fits = (values[:, -1] >= 0.0) & (found < way)

@@ -3,12 +3,13 @@
 import tensorflow as tf
 
 from oneshot_tf.episodes import ClozeEpisode, FewShotEpisode
-from oneshot_tf.sampling import choice, sentences, source
+from oneshot_tf.sampling import choice, sentences
+from oneshot_tf.sampling import source as sources
 from oneshot_tf.sampling.sampler import Drawn, Sampler
 
 
 def sampler(
-    population,
+    source,
     *,
     seed,
     stream,
@@ -24,7 +25,7 @@ def sampler(
     """A `Sampler` of batches of `FewShotEpisode`: the support is in random order, queries class by class.
 
     Args:
-      population: `source.Source`.
+      source: `source.Source`.
       seed: the run's seed.
       stream: a key of `choice.STREAMS`.
       batch: episodes per call.
@@ -43,12 +44,12 @@ def sampler(
     Raises:
       UserError: the data cannot fill an episode.
     """
-    people = population.people
-    choice.check(population.dataset, people, way, shot + queries)
+    population = source.population
+    choice.check(source.dataset, population, way, shot + queries)
     drawn = way_from not in (None, way) or shot_from not in (None, shot)
-    numbers = source.noise_width(population)  # a picture
+    numbers = sources.noise_width(source)  # a picture
     shown = way * (shot + queries)
-    widths = [choice.choose_width(people, way, way), way * shot, numbers * shown, 2 * drawn]
+    widths = [choice.choose_width(population, way, way), way * shot, numbers * shown, 2 * drawn]
 
     def draw(first):
         noise = choice.uniform_rows(seed, stream, first, batch, sum(widths))
@@ -58,15 +59,15 @@ def sampler(
             sizes = choice.uniform_rows(seed, stream, start, 1, sum(widths))[:, -2:]
         now_way = between(sizes[0, 0], way_from or way, way) if drawn else way
         now_shot = between(sizes[0, 1], shot_from or shot, shot) if drawn else shot
-        chosen = choice.choose(choosing, people, now_way, now_shot + queries, way, way)
+        chosen = choice.choose(choosing, population, now_way, now_shot + queries, way, way)
         drawings, turns, labels = parted(chosen, order_noise, now_way, now_shot, queries)
         variation = tf.reshape(variation, [batch, shown, numbers])
         variation = variation[:, : now_way * (now_shot + queries)]
         if told:
-            labels += (sentences.told(population, chosen.drawings, chosen.labels),)
+            labels += (sentences.told(source, chosen.drawings, chosen.labels),)
         return Drawn(tf.concat(drawings, 1), tf.concat(turns, 1), variation, labels)
 
-    return Sampler(population, draw, arrange_told if told else arrange)
+    return Sampler(source, draw, arrange_told if told else arrange)
 
 
 def arrange(images, labels):

@@ -3,15 +3,16 @@
 import tensorflow as tf
 
 from oneshot_tf.episodes import LabelledPictures
-from oneshot_tf.sampling import choice, source
+from oneshot_tf.sampling import choice
+from oneshot_tf.sampling import source as sources
 from oneshot_tf.sampling.sampler import Drawn, Sampler
 
 
-def sampler(population, *, seed, stream, batch):
+def sampler(source, *, seed, stream, batch):
     """A `Sampler` of batches of `LabelledPictures`: a class, then one of its drawings.
 
     Args:
-      population: `source.Source`.
+      source: `source.Source`.
       seed: the run's seed.
       stream: a key of `choice.STREAMS`.
       batch: pictures per call; each is an episode of its own.
@@ -20,20 +21,20 @@ def sampler(population, *, seed, stream, batch):
       sample(first) -> LabelledPictures, for pictures first .. first + batch - 1. Labels are
       classes of the population, turned ones included.
     """
-    people = population.people
-    base_classes = people.offsets.shape[0] - 1
-    numbers = source.noise_width(population)  # a picture
+    population = source.population
+    base_classes = population.offsets.shape[0] - 1
+    numbers = sources.noise_width(source)  # a picture
 
     def draw(first):
         noise = choice.uniform_rows(seed, stream, first, batch, 2 + numbers)
-        labels = below(noise[:, 0], people.num_classes)
+        labels = below(noise[:, 0], population.num_classes)
         owner = labels % base_classes
-        start = tf.gather(people.offsets, owner)
-        drawings = start + below(noise[:, 1], tf.gather(people.offsets, owner + 1) - start)
+        start = tf.gather(population.offsets, owner)
+        drawings = start + below(noise[:, 1], tf.gather(population.offsets, owner + 1) - start)
         turns = labels // base_classes
         return Drawn(drawings[:, None], turns[:, None], noise[:, None, 2:], (labels,))
 
-    return Sampler(population, draw, arrange)
+    return Sampler(source, draw, arrange)
 
 
 def arrange(images, labels):

@@ -23,7 +23,7 @@ AHEAD = 2  # finished batches that wait for the model
 
 def reads_files(sample):
     """Whether a sampler reads files for its episodes."""
-    return isinstance(sample, Sampler) and sample.population.in_files
+    return isinstance(sample, Sampler) and sample.source.in_files
 
 
 def episodes(sample, first, read):

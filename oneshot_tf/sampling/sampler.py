@@ -5,7 +5,8 @@ import typing
 
 import tensorflow as tf
 
-from oneshot_tf.sampling import pixels, source
+from oneshot_tf.sampling import pixels
+from oneshot_tf.sampling import source as sources
 
 
 class Drawn(typing.NamedTuple):
@@ -29,12 +30,12 @@ class Sampler:
     """sample(first) -> a batch of episodes from number `first` on, free of state.
 
     Attributes:
-      population: `source.Source`.
+      source: `source.Source`.
       draw: (integer scalar tensor) -> `Drawn`; knows no pixels.
       arrange: (pictures [B, K, ...], labels) -> episodes.
     """
 
-    population: source.Source
+    source: sources.Source
     draw: typing.Callable
     arrange: typing.Callable
 
@@ -44,9 +45,9 @@ class Sampler:
     def read(self, first):
         """(`Drawn`, uint8 [B * K, S, S, C]): the part that can be prepared ahead of time."""
         drawn = self.draw(first)
-        return drawn, pixels.rows(self.population.images, tf.reshape(drawn.drawings, [-1]))
+        return drawn, pixels.rows(self.source.images, tf.reshape(drawn.drawings, [-1]))
 
     def finish(self, drawn, stored=None):
         """The episodes of what was drawn; `stored` is the other half of `read`."""
-        images = source.pictures(self.population, *drawn[:3], stored)
+        images = sources.pictures(self.source, *drawn[:3], stored)
         return self.arrange(images, drawn.labels)

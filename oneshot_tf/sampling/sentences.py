@@ -14,13 +14,13 @@ class SentenceSource(typing.NamedTuple):
     Attributes:
       tokens: int32 [s, L].
       words: int32 [n], the word that each drawing is of.
-      people: `choice.Population`; a drawing shows the sentence `people.shown`.
+      population: `choice.Population`; a drawing shows the sentence `population.shown`.
       dataset: the `Sentences`, for messages.
     """
 
     tokens: tf.Tensor
     words: tf.Tensor
-    people: choice.Population
+    population: choice.Population
     dataset: typing.Any
 
     varied = False
@@ -30,7 +30,7 @@ class SentenceSource(typing.NamedTuple):
 def make(dataset):
     """A `SentenceSource` of all words of `Sentences`."""
     sizes = dataset.class_sizes
-    people = choice.Population(
+    population = choice.Population(
         offsets=tf.constant(dataset.offsets, tf.int32),
         max_size=int(sizes.max()),
         turns=1,
@@ -39,14 +39,14 @@ def make(dataset):
     return SentenceSource(
         tokens=tf.constant(dataset.tokens),
         words=tf.repeat(tf.constant(dataset.words), tf.constant(sizes)),
-        people=people,
+        population=population,
         dataset=dataset,
     )
 
 
 def shown(source, drawings):
     """Sentences [B, K, L] of drawings int32 [B, K], each with its own word blanked throughout."""
-    tokens = tf.gather(source.tokens, tf.gather(source.people.shown, drawings))
+    tokens = tf.gather(source.tokens, tf.gather(source.population.shown, drawings))
     words = tf.gather(source.words, drawings)[..., None]
     return tf.where(tokens == words, BLANK, tokens)
 

@@ -3,15 +3,16 @@
 import tensorflow as tf
 
 from oneshot_tf.episodes import SequenceEpisode
-from oneshot_tf.sampling import choice, source
+from oneshot_tf.sampling import choice
+from oneshot_tf.sampling import source as sources
 from oneshot_tf.sampling.sampler import Drawn, Sampler
 
 
-def sampler(population, *, seed, stream, batch, way, per_class, num_labels=None, counts="equal"):
+def sampler(source, *, seed, stream, batch, way, per_class, num_labels=None, counts="equal"):
     """A `Sampler` of batches of `SequenceEpisode`, T = way * per_class steps each.
 
     Args:
-      population: `source.Source`.
+      source: `source.Source`.
       seed: the run's seed.
       stream: a key of `choice.STREAMS`.
       batch: episodes per call.
@@ -28,19 +29,19 @@ def sampler(population, *, seed, stream, batch, way, per_class, num_labels=None,
     Raises:
       UserError: the data cannot fill an episode.
     """
-    people = population.people
+    population = source.population
     num_labels = num_labels or way
-    choice.check(population.dataset, people, way, per_class)
+    choice.check(source.dataset, population, way, per_class)
     steps = way * per_class
-    pool = per_class if counts == "equal" else int(population.dataset.class_sizes.min())
-    widths = [choice.choose_width(people, way, num_labels), way * pool]
-    numbers = source.noise_width(population)  # a picture
+    pool = per_class if counts == "equal" else int(source.dataset.class_sizes.min())
+    widths = [choice.choose_width(population, way, num_labels), way * pool]
+    numbers = sources.noise_width(source)  # a picture
     widths.append(numbers * steps)
 
     def draw(first):
         noise = choice.uniform_rows(seed, stream, first, batch, sum(widths))
         choosing, order_noise, variation = tf.split(noise, widths, axis=1)
-        chosen = choice.choose(choosing, people, way, pool, num_labels)
+        chosen = choice.choose(choosing, population, way, pool, num_labels)
         order = tf.math.top_k(order_noise, steps).indices  # [B, T] of way * pool
         drawings = tf.gather(tf.reshape(chosen.drawings, [batch, -1]), order, batch_dims=1)
         of_class = order // pool
@@ -49,7 +50,7 @@ def sampler(population, *, seed, stream, batch, way, per_class, num_labels=None,
         variation = tf.reshape(variation, [batch, steps, numbers])
         return Drawn(drawings, turns, variation, (labels,))
 
-    return Sampler(population, draw, arrange)
+    return Sampler(source, draw, arrange)
 
 
 def arrange(images, labels):

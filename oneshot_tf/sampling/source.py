@@ -19,7 +19,7 @@ class Source(typing.NamedTuple):
     Attributes:
       images: uint8 [n, S, S, C] on the device, or `data.lazy_images.LazyImages` where they stay in
         their files.
-      people: `choice.Population`.
+      population: `choice.Population`.
       image_size: height and width of the pictures an episode holds.
       max_rotation: degrees either way; with `max_shift` 0, pictures stay as they are.
       max_shift: pixels of `images` either way (the option counts pixels of Omniglot's 105).
@@ -35,7 +35,7 @@ class Source(typing.NamedTuple):
     """
 
     images: typing.Any
-    people: choice.Population
+    population: choice.Population
     image_size: int
     max_rotation: float
     max_shift: float
@@ -90,7 +90,7 @@ def make(dataset, options, *, rotations, vary, train=False):
     images = dataset.images
     return Source(
         images=tf.constant(images) if isinstance(images, np.ndarray) else images,
-        people=choice.population(dataset, rotations),
+        population=choice.population(dataset, rotations),
         image_size=options.image_size,
         max_rotation=options.max_rotation if vary else 0.0,
         max_shift=shift if vary else 0.0,
@@ -121,12 +121,12 @@ def embedded(source, embed, batch=500):
 
     @tf.function(reduce_retracing=True)
     def rows(indices, turn):
-        turns = tf.fill(tf.shape(indices), turn) if source.people.turns > 1 else None
+        turns = tf.fill(tf.shape(indices), turn) if source.population.turns > 1 else None
         return embed(pixels.gather(source.images, indices, turns))
 
     parts = [
         rows(tf.range(start, min(start + batch, count)), tf.constant(turn))
-        for turn in range(source.people.turns)
+        for turn in range(source.population.turns)
         for start in range(0, count, batch)
     ]
     return source._replace(features=tf.concat(parts, axis=0))
@@ -168,7 +168,7 @@ def pictures(source, drawings, turns, noise, stored=None):
     if source.features is not None:
         return tf.gather(source.features, drawings + source.images.shape[0] * turns)
     images = pixels.gather(
-        source.images, drawings, turns if source.people.turns > 1 else None, stored
+        source.images, drawings, turns if source.population.turns > 1 else None, stored
     )
     widths = noise_widths(source)
     if not sum(widths):

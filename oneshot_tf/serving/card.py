@@ -119,7 +119,9 @@ def _examples(learner):
 def _data(learner, config, fields):
     split, trained = fields["split"], fields["trained"]
     train, validation, test = split["classes"]
-    both = " The validation classes were trained on as well." * config.train.train_on_validation
+    both = ""
+    if config.train.train_on_validation:
+        both = " The validation classes were trained on as well."
     return f"""## Data
 
 - Trained on {config.data.dataset}, split `{split["name"]}`: {train} classes to train, {validation} to \
@@ -177,7 +179,7 @@ def differences(config, other=None, defaults=None):
         for field in dataclasses.fields(here):
             name = field.name
             before, after = defaults.get(name, getattr(there, name, "")), getattr(here, name)
-            idle = name in _NOT_SETTINGS or (flat and name.startswith("encoder_"))
+            idle = name in _NOT_SETTINGS or (flat and name in ("filters", "blocks"))
             if name == "encoder_weights" and after:
                 after = pathlib.PurePath(after).name  # not the folder of this machine
             if before != after and not idle:

@@ -1,7 +1,10 @@
 """Checkpoints of a run: the latest few, and the best on validation classes."""
 
+import contextlib
+import logging
 import math
 import pathlib
+import re
 
 import tensorflow as tf
 
@@ -9,6 +12,9 @@ from oneshot_tf.errors import UserError
 
 # what TensorFlow raises on a checkpoint that is damaged or of another model
 READ_ERRORS = (tf.errors.OpError, AssertionError, ValueError, IndexError)
+STATE = "checkpoint"  # the file in a folder of checkpoints that names them
+# how TensorFlow's warnings begin that list, one a line, what of a checkpoint was not restored
+_UNRESTORED = ("Detecting that an object", "Value in checkpoint could not be found")
 
 
 class Checkpoints:
@@ -44,6 +50,8 @@ class Checkpoints:
             best=self.best,
             **more,
         )
+        for name in ("checkpoints", "best"):
+            check_state(workdir / name)
         self._latest = tf.train.CheckpointManager(
             self._checkpoint, str(workdir / "checkpoints"), max_to_keep=keep
         )
@@ -59,13 +67,8 @@ class Checkpoints:
             )
         if path is None:
             return False
-        try:
-            self._checkpoint.restore(path).assert_consumed()
-        except READ_ERRORS as error:
-            raise UserError(
-                f"{path} cannot be read ({first_line(error)}); delete its files to go on from the one "
-                "before, or train in a new --workdir"
-            ) from None
+        advice = "; delete its files to go on from the one before, or train in a new --workdir"
+        _restore(self._checkpoint, path, advice, lambda status: status.assert_consumed())
         return True
 
     def save(self):
@@ -120,17 +123,89 @@ def restore_weights(learner, workdir, which):
       UserError: there is no such checkpoint, or it cannot be read.
     """
     folder = pathlib.Path(workdir) / ("best" if which == "best" else "checkpoints")
+    check_state(folder)
     path = tf.train.latest_checkpoint(str(folder))
     if path is None:
         raise UserError(f"{folder} has no checkpoint; train first, or name another --checkpoint")
     updates, seconds = tf.Variable(0, dtype=tf.int64), tf.Variable(0.0, dtype=tf.float64)
-    try:
-        status = tf.train.Checkpoint(model=learner, updates=updates, seconds=seconds)
-        status = status.restore(path)
-        status.assert_existing_objects_matched().expect_partial()
-    except READ_ERRORS as error:
-        raise UserError(f"{path} cannot be read ({first_line(error)})") from None
+    checkpoint = tf.train.Checkpoint(model=learner, updates=updates, seconds=seconds)
+    _restore(
+        checkpoint,
+        path,
+        "; name another --checkpoint, or train again",
+        lambda status: status.expect_partial().assert_existing_objects_matched(),
+    )
     return int(updates), float(seconds)
+
+
+def _restore(checkpoint, path, advice, check):
+    """Restores what a `tf.train.Checkpoint` holds; what is wrong with it is one line.
+
+    Args:
+      checkpoint: the `tf.train.Checkpoint`.
+      path: where it was saved.
+      advice: what to do if it cannot be read.
+      check: asserts of a status that all is there that should be.
+
+    Raises:
+      UserError: it is damaged, or of another model.
+    """
+    status = None
+    try:
+        status = checkpoint.restore(path)
+        check(status)
+    except READ_ERRORS as error:
+        # Whenever the objects go, at the latest when Python ends, TensorFlow would list all that
+        # was not restored. A restore that failed has no status that could be told to expect it.
+        if status is None:
+            tf.get_logger().addFilter(_is_not_a_list)
+        else:
+            status.expect_partial()
+        raise UserError(f"{path} cannot be read ({_reason(error)}){advice}") from None
+
+
+def _is_not_a_list(record):
+    return not str(record.msg).startswith(_UNRESTORED)
+
+
+def _reason(error):
+    """What is wrong with a checkpoint, of TensorFlow's error: without names of nodes and values."""
+    line = re.sub(r"^\{\{.*?\}\} | \[Op:\w+\]$|,? numpy=.*$", "", first_line(error))
+    foreign = isinstance(error, AssertionError) or line.startswith("Received incompatible tensor")
+    return f"it is of another model or of other options: {line}" if foreign else line
+
+
+def check_state(folder):
+    """Refuses a folder of checkpoints whose file that names them is damaged.
+
+    TensorFlow would take it for a folder without checkpoints, and a run for one that begins.
+
+    Raises:
+      UserError: see above.
+    """
+    path = pathlib.Path(folder) / STATE
+    if not path.is_file():
+        return
+    with _no_warnings():
+        try:
+            state = tf.train.get_checkpoint_state(str(folder))
+        except ValueError:  # not even text
+            state = None
+    if state is None or not state.model_checkpoint_path:
+        raise UserError(
+            f"{path} does not name the checkpoints beside it; restore it, or train in a new --workdir"
+        )
+
+
+@contextlib.contextmanager
+def _no_warnings():
+    logger = tf.get_logger()
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def restore_part(parts, workdir, which):

@@ -19,14 +19,14 @@ class Common(Options):
 
 @dataclasses.dataclass(frozen=True)
 class First(Options):
-    size: int = option(8, "how large")
+    size: int = option(8, "how large", formerly="extent")
     gate: str = option("step", "which gate", choices=("step", "scalar"))
 
 
 @dataclasses.dataclass(frozen=True)
 class Second(Options):
     size: int = option(9, "how large")
-    heads: int = option(1, "how many heads")
+    heads: int = option(1, "how many heads", formerly="extent")
 
 
 MODELS = {"first": First, "second": Second}
@@ -79,6 +79,11 @@ def test_a_value_out_of_range_is_an_error_of_the_options():
         parse("--seed=-1").options(Common)
     with pytest.raises(UserError, match="--gate must be one of step, scalar. Received: open"):
         parse("--model=first", "--gate=open").options(First)
+
+
+def test_a_renamed_flag_says_its_new_name():
+    with pytest.raises(UserError, match="^--extent is now --heads or --size$"):
+        parse("--model=first", "--extent=3")
 
 
 def test_another_models_flag_names_the_models_that_have_it():
@@ -139,6 +144,7 @@ def test_help_of_a_model_lists_its_flags_too(capsys):
     text = help_text(capsys, "--model=first")
     assert "--gate: which gate [step|scalar] (default: step)" in text
     assert "--seed: the seed" in text and "--heads" not in text
+    assert "--size: how large (default: 8) (formerly --extent)" in text
 
 
 def test_two_command_lines_do_not_see_each_other():

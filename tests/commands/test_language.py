@@ -16,7 +16,7 @@ from oneshot_tf.training.logging import read_metrics
 from tests.commands.test_train import one_line, run
 
 WORDS = 60
-SMALL = ["--split=random", "--units=6", "--unrolled=5", "--dropout=0.25", "--batch_size=4"]
+SMALL = ["--split=random", "--hidden_size=6", "--unrolled=5", "--dropout=0.25", "--batch_size=4"]
 SMALL += ["--way=2", "--validation_episodes=20", "--steps_per_call=3", "--eval_every=40"]
 EPISODES = 72  # pieces: 18 updates
 

@@ -40,6 +40,14 @@ def test_every_kept_record_can_be_tested_again(name):
         assert [plans.key_of(*s) for s in settings or usual] == list(record["accuracy"])
 
 
+def test_options_that_were_renamed_since_are_read():
+    record = KEPT["flmn_omniglot_1_paper-seed0"]
+    config, gone = retest.stored_config(
+        {**record, "options": {**record["options"], "model": {"encoder_blocks": 5}}}
+    )
+    assert config.options.blocks == 5 and "encoder_blocks" not in gone
+
+
 def test_what_is_unusual_is_said():
     record = KEPT["matching_omniglot-seed0"]
     protocol = record["protocol"] | {

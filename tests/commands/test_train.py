@@ -225,7 +225,7 @@ def test_the_episode_drawn_is_the_first_that_is_tested(distinct_dataset, make_so
 
 def test_embeddings_of_validation_classes_are_in_the_projector(trained, pictures, tmp_path):
     assert not (trained / "tensorboard" / "projector").exists()  # pixels are no embedding
-    code, _, errors = train(pictures, tmp_path / "run", "--encoder=conv", "--encoder_channels=2")
+    code, _, errors = train(pictures, tmp_path / "run", "--encoder=conv", "--filters=2")
     assert code == 0, errors
     folder = tmp_path / "run" / "tensorboard" / "projector"
     labels = (folder / "metadata.tsv").read_text().splitlines()

@@ -4,6 +4,7 @@ What a user types first has to work in the defaults that a user gets, from train
 Other tests make models small, and have missed defaults that crash.
 """
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -13,12 +14,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from oneshot_tf import data, models
-from oneshot_tf.commands import configs, export, flags, predict
+from oneshot_tf import models
+from oneshot_tf.commands import configs, export, predict
 from oneshot_tf.commands import eval as eval_command
 from oneshot_tf.commands import train as train_command
-from oneshot_tf.data import ptb, splits
-from oneshot_tf.run_config import DataOptions, TrainOptions
+from oneshot_tf.data import glyphs, ptb, splits
 from oneshot_tf.training.logging import read_metrics
 from tests.commands.test_train import run
 
@@ -72,13 +72,16 @@ def treebank(tmp_path_factory):
             archive.writestr(name, "".join(f"w{i} <unk> N w{j}\n" for i, j in pairs))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ptb, "VOCABULARY", WORDS + 4)
-        patch.setitem(data.VOCABULARIES, "ptb", WORDS + 4)
+        patch.setattr(ptb, "SOURCE", dataclasses.replace(ptb.SOURCE, vocabulary=WORDS + 4))
         yield [f"--data_dir={folder}", "--split=random"]
 
 
 @pytest.fixture
-def words_of(request):
+def words_of(request, monkeypatch):
     """Says which data: (data set) -> flags; skips where it is not there."""
+    if request.node.get_closest_marker("slow") is None:  # drawing all of them takes a while
+        monkeypatch.setattr(glyphs, "CLASSES", 500)
+        monkeypatch.setattr(glyphs, "VERSION", "of 500 classes")  # cached apart
 
     def words(dataset):
         if dataset == "omniglot" and not all((REAL / name).is_file() for name in OMNIGLOT):
@@ -101,10 +104,7 @@ def succeed(command, *words):
 
 def batch_of(words):
     """Episodes of one update, which only the defaults say."""
-    known = [TrainOptions, DataOptions]
-    parsed = flags.parse(
-        ["train.py", *words], {}, known, configs.model_options, configs.model_defaults
-    )
+    parsed = configs.parse(["train.py", *words])
     return configs.make_config(parsed).train.batch_size
 
 

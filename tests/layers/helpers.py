@@ -70,7 +70,7 @@ def assert_states_close(state, expected, tolerance=1e-5):
 
 def step(cell, inputs, state):
     """One step by itself. inputs [B, D] -> (output, state)."""
-    gates = cell.project(inputs[None])[0]
+    gates = tf.matmul(inputs, cell.kernel) + cell.bias
     if cell.recurrent_kernel is not None:
         gates += tf.matmul(cell.recurrent_inputs(state), cell.recurrent_kernel)
     return cell.step(gates, state)

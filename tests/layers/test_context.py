@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from oneshot_tf.layers.context import QueryContext, SupportContext
+from oneshot_tf.ops import matching
 from tests.numpy_reference import matching as reference
 
 WIDTH = 3
@@ -91,3 +92,29 @@ def test_wrong_shapes_are_named(support_context, wrong):
     there = tf.fill([1, 4 + (wrong == "there")], True)
     with pytest.raises(ValueError, match=f"`{wrong}` must be"):
         support_context(support, there)
+
+
+def test_contexts_are_functions_of_their_weights(support_context):
+    other, query_context, other_query = SupportContext(WIDTH), *map(make_query_context, (2, 2))
+    other.build(None)
+    support, there = tf.constant(draw(0, 2, 5, WIDTH)), tf.fill([2, 5], True)
+    query = tf.constant(draw(1, 2, 3, WIDTH))
+    learned = [[tf.constant(w.numpy()) for w in cell] for cell in other.learned]
+    learned = [type(own)(*cell) for own, cell in zip(other.learned, learned, strict=True)]
+    found = support_context.embed(learned, support, there)
+    np.testing.assert_array_equal(found, other(support, there))
+    assert np.abs(found - support_context(support, there)).max() > 1e-3
+    found = query_context.embed(other_query.learned, query, support, there)
+    np.testing.assert_array_equal(found, other_query(query, support, there))
+    assert np.abs(found - query_context(query, support, there)).max() > 1e-3
+
+
+def test_the_cell_of_the_query_context_is_keras_own():
+    """The recurrent state of Eq. 3 is made by its weights as Keras' cell makes it."""
+    layer, query = make_query_context(1), tf.constant(draw(1, 2, 3, WIDTH))
+    support, there = tf.constant(draw(2, 2, 4, WIDTH)), tf.fill([2, 4], True)
+    flat = tf.reshape(query, [-1, WIDTH])
+    read = tf.reshape(matching.attend(query, support, there), [-1, WIDTH])
+    output, _ = layer.cell(tf.concat([flat, read], axis=1), [flat, tf.zeros_like(flat)])
+    found = layer(query, support, there)
+    np.testing.assert_array_equal(found, tf.reshape(output + flat, query.shape))

@@ -108,6 +108,19 @@ def test_embed_takes_other_weights_and_leaves_its_own(random):
     np.testing.assert_array_equal(layer(images), before)
 
 
+def test_embed_in_training_takes_the_batchs_statistics_and_keeps_the_running_ones(random):
+    layer, other = make(), make()
+    shake(layer)
+    shake(other, 1)
+    images = random.random((4, 8, 8, 1)).astype(np.float32)
+    before = [v.numpy() for v in layer.variables]
+    found = layer.embed(other.learned, images, training=True)
+    for variable, value in zip(layer.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+    np.testing.assert_array_equal(found, other(images, training=True))
+    assert np.abs(found - layer.embed(other.learned, images)).max() > 0.1
+
+
 def test_speakers_alone_make_the_statistics(random):
     """Two episodes of four pictures; two of each speak for all four."""
     layer = make()

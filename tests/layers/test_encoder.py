@@ -12,12 +12,12 @@ def test_flat_encoder_keeps_the_pixels_in_order():
 
 @pytest.mark.parametrize("size, blocks, side", [(8, 2, 2), (9, 2, 3), (20, 3, 3)])
 def test_conv_encoder_halves_rounding_up(size, blocks, side):
-    encoder = ConvEncoder(channels=4, blocks=blocks)
+    encoder = ConvEncoder(filters=4, blocks=blocks)
     assert encoder(tf.zeros([2, size, size, 1])).shape == (2, side * side * 4)
 
 
 def test_conv_encoder_normalises_by_the_batch_only_in_training(random):
-    encoder = ConvEncoder(channels=3, blocks=1)
+    encoder = ConvEncoder(filters=3, blocks=1)
     images = random.normal(5.0, 2.0, (4, 6, 6, 1)).astype(np.float32)
     encoder(images)
     together = encoder(images, training=False)
@@ -30,7 +30,7 @@ def test_conv_encoder_normalises_by_the_batch_only_in_training(random):
 
 
 def test_every_picture_gets_the_learned_length(random):
-    encoder = ConvEncoder(channels=3, blocks=2)
+    encoder = ConvEncoder(filters=3, blocks=2)
     images = random.random((5, 8, 8, 1)).astype(np.float32)
     for length in (INITIAL_LENGTH, 2.5):
         encoder.length.assign(length)
@@ -39,10 +39,51 @@ def test_every_picture_gets_the_learned_length(random):
 
 
 def test_mixed_precision_keeps_weights_and_features_in_float32():
-    encoder = ConvEncoder(channels=3, blocks=1, precision="mixed_bfloat16")
+    encoder = ConvEncoder(filters=3, blocks=1, precision="mixed_bfloat16")
     images = tf.random.stateless_uniform([2, 6, 6, 1], [0, 0])
     found = encoder(images)
     assert found.dtype == tf.float32
     assert {w.dtype for w in encoder.trainable_variables} == {tf.float32}
     assert encoder.stack(images).dtype == tf.bfloat16
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 4.0, rtol=1e-3)
+
+
+def shake(layer, seed=0):
+    random = np.random.default_rng(seed)
+    for variable in layer.variables:
+        variable.assign(random.uniform(0.5, 1.5, variable.shape))
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("training", [False, True])
+def test_conv_encoder_is_a_function_of_its_weights(random, precision, training):
+    """With its own weights to the bit what it gives; with another's what that one gives."""
+    ours = ConvEncoder(filters=3, blocks=2, precision=precision)
+    theirs = ConvEncoder(filters=3, blocks=2, precision=precision)
+    images = tf.constant(random.random((4, 9, 9, 2)), tf.float32)
+    for seed, layer in enumerate((ours, theirs)):
+        layer(images)
+        shake(layer, seed)
+    for mine, other in zip(
+        theirs.non_trainable_variables, ours.non_trainable_variables, strict=True
+    ):
+        mine.assign(other)
+    before = [v.numpy() for v in ours.variables]
+    own = ours.embed(ours.learned, images, training)
+    found = ours.embed(theirs.learned, images, training)
+    for variable, value in zip(ours.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+    rounding = 0.05 if precision == "mixed_bfloat16" else 0.0
+    for embedded, layer in ((own, ours), (found, theirs)):
+        np.testing.assert_allclose(
+            embedded, layer(images, training=training), atol=rounding, rtol=0
+        )
+    assert np.abs(own - found).max() > 0.1
+    flat = tf.nest.flatten(ours.learned)
+    assert {id(v) for v in flat if v is not None} == {id(v) for v in ours.trainable_variables}
+
+
+def test_flat_encoder_has_no_weights():
+    encoder, images = FlatEncoder(), tf.ones([2, 3, 3, 1])
+    np.testing.assert_array_equal(encoder.embed(encoder.learned, images, True), encoder(images))
+    assert not encoder.learned

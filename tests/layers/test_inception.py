@@ -38,3 +38,16 @@ def test_statistics_move_in_training_unless_frozen(layer):
         layer(pictures, training=True)
         assert np.array_equal(running[0], before) == frozen
         assert bool(layer.learned) != frozen
+
+
+def test_a_function_of_its_weights(layer):
+    layer.frozen, layer.network.trainable = False, True
+    pictures = tf.random.stateless_uniform([2, 75, 75, 3], [1, 0])
+    before = [v.numpy() for v in layer.variables]
+    own = layer.embed(layer.learned, pictures)
+    rounding = 0.03 * np.abs(own).max()
+    np.testing.assert_allclose(own, layer(pictures), atol=rounding)
+    zeros = [tf.zeros(v.shape) for v in layer.learned]
+    np.testing.assert_array_equal(layer.embed(zeros, pictures, training=True), tf.zeros([2, 2048]))
+    for variable, value in zip(layer.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)

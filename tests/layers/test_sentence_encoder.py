@@ -95,3 +95,29 @@ def test_dropout_is_a_function_of_the_batch():
     layer(TOKENS[::-1], training=True)
     np.testing.assert_array_equal(layer(TOKENS, training=True), first)
     assert np.abs(layer(TOKENS[::-1], training=True)[::-1] - first).max() > 1e-3
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("training", [False, True])
+def test_a_function_of_its_weights(reader, training):
+    ours, theirs, tokens = make(reader, dropout=0.3), make(reader, dropout=0.3), tf.constant(TOKENS)
+    for variable in theirs.variables:
+        variable.assign(0.5 * variable + 0.1)
+    own, other = ([v for v in tf.nest.flatten(e.learned) if v is not None] for e in (ours, theirs))
+    assert {id(v) for v in own} == {id(v) for v in ours.trainable_variables}
+    values = iter([tf.constant(v.numpy()) for v in other])
+    leaves = [None if v is None else next(values) for v in tf.nest.flatten(ours.learned)]
+    learned = tf.nest.pack_sequence_as(ours.learned, leaves)
+    with tf.GradientTape() as tape:
+        tape.watch([v for v in leaves if v is not None])
+        found = ours.embed(learned, tokens, training)
+        total = tf.reduce_sum(found**2)
+    with tf.GradientTape() as theirs_tape:
+        expected = theirs(tokens, training=training)
+        theirs_total = tf.reduce_sum(expected**2)
+    np.testing.assert_array_equal(found, expected)
+    assert np.abs(found - ours(tokens, training=training)).max() > 0.01
+    mine = tape.gradient(total, [v for v in leaves if v is not None])
+    for got, wanted in zip(mine, theirs_tape.gradient(theirs_total, other), strict=True):
+        got, wanted = tf.convert_to_tensor(got), tf.convert_to_tensor(wanted)
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)

@@ -7,6 +7,7 @@ import tensorflow as tf
 from oneshot_tf.episodes import FewShotEpisode
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import protocols
+from oneshot_tf.layers.sentence_encoder import READERS
 from tests.models.helpers import draw, trained_a_little
 
 MODELS = ("matching", "prototypical", "siamese", "classifier")
@@ -60,6 +61,28 @@ def test_fine_tuning_lowers_the_loss_on_the_support(make_learner, episode):
         return -float(tf.reduce_mean(picked[there]))
 
     assert loss(learner.finetuned(known, 20, 1e-2)) < 0.9 * loss(learner(known))
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_fine_tuning_on_sentences(make_learner, reader):
+    learner = trained_a_little(make_learner("matching", vocabulary=12, reader=reader))
+    random = np.random.default_rng(0)
+
+    def tokens(count):
+        found = random.integers(2, 12, (2, count, 5))
+        found[:, :, 1] = 1  # the blank
+        return tf.constant(found, tf.int32)
+
+    labels = tf.constant([[0, 1, 2, 0], [2, 1, 0, -1]])
+    sentences = FewShotEpisode(tokens(4), labels, tokens(3), tf.constant([[0, 1, 2]] * 2))
+    before = [v.numpy() for v in learner.variables]
+    plain = learner(sentences)
+    found = tf.function(learner.finetuned)(sentences, 3, 0.1)
+    assert np.abs((found - plain)[plain > -1e8]).max() > 1e-2
+    still = learner.finetuned(sentences, 0, 0.1)
+    np.testing.assert_allclose(still, plain, rtol=1e-4, atol=1e-5)
+    for v, value in zip(learner.variables, before, strict=True):
+        np.testing.assert_array_equal(v, value)
 
 
 @pytest.mark.parametrize("name", ["pixels", "lstm"])

@@ -16,7 +16,9 @@ TOKENS, BATCH, STEPS, UNITS = 13, 3, 5, 6
 
 def make(make_learner, **options):
     """Weights large enough that words differ."""
-    learner = make_learner("lstm_lm", vocabulary=TOKENS, units=UNITS, unrolled=STEPS, **options)
+    learner = make_learner(
+        "lstm_lm", vocabulary=TOKENS, hidden_size=UNITS, unrolled=STEPS, **options
+    )
     random = np.random.default_rng(0)
     for weight in learner.trainable_variables:
         weight.assign(random.normal(size=weight.shape))
@@ -140,8 +142,8 @@ def test_configurations_are_the_papers(make_learner):
         updates = {20: 2323, 35: 1327}[chosen.unrolled]
         assert found["episodes"] == chosen.epochs * updates * 20
         assert found["decay_from"] == chosen.constant_epochs * updates * 20
-    options = LanguageOptions(configuration="medium", units=7, dropout=0.0)
-    assert options.resolved() == CONFIGURATIONS["medium"]._replace(units=7, dropout=0.0)
+    options = LanguageOptions(configuration="medium", hidden_size=7, dropout=0.0)
+    assert options.resolved() == CONFIGURATIONS["medium"]._replace(hidden_size=7, dropout=0.0)
     learner = make_learner("lstm_lm", vocabulary=TOKENS, init_range=0.25)
     for weight in learner.trainable_variables:
         assert 0.1 < np.abs(weight).max() <= 0.25, weight.name

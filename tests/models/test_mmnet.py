@@ -129,6 +129,6 @@ def test_separate_trunks_are_two_networks(make_learner):
 
 
 def test_a_full_memory_still_answers(make_learner, episode):
-    learner = make_learner("mmnet", slots=2)
+    learner = make_learner("mmnet", rows=2)
     found = np.exp(learner(episode))
     np.testing.assert_allclose(found.sum(2), 1.0, rtol=1e-5)

@@ -96,16 +96,16 @@ def test_only_the_asking_side_learns(make_learner, episode, name, monkeypatch):
 def test_few_slots_forget_the_oldest_and_go_on(make_learner, episode):
     """At least as many as pictures come at once, here two."""
     for slots in (1, 3):
-        learner = make_learner("rare_events", slots=slots, age_noise=0.0)
+        learner = make_learner("rare_events", rows=slots, age_noise=0.0)
         assert np.isfinite(learner.train_loss(episode)[0])
 
 
 @pytest.mark.parametrize("name", ["rare_events", "gaussian_memory"])
 def test_what_cannot_matter_costs_nothing(make_learner, episode, name):
     """Slots that no picture reaches, and neighbours beyond the nearest of another label."""
-    expected = make_learner(name, slots=0, neighbours=256).train_loss(episode)[0]
+    expected = make_learner(name, rows=0, neighbours=256).train_loss(episode)[0]
     for slots, neighbours in [(0, 4000), (8192, 256), (8192, 16)]:
-        found = make_learner(name, slots=slots, neighbours=neighbours).train_loss(episode)[0]
+        found = make_learner(name, rows=slots, neighbours=neighbours).train_loss(episode)[0]
         np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 

@@ -164,28 +164,6 @@ def test_whatever_is_known_of_shapes_memory_and_gradient_are_those_of_known_ones
         np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
 
 
-def test_a_write_leaves_what_is_known_of_a_memorys_shape():
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None, None, 3]),
-            tf.TensorSpec([None, 3]),
-            tf.TensorSpec([2], tf.int32),
-        ]
-    )
-    def write(keys, key, label):
-        memory = key_value.KeyValueMemory(
-            keys, tf.fill(tf.shape(keys)[:2], -1), tf.zeros_like(label)
-        )
-        after = key_value.write(memory, key, label)
-        assert after.keys.shape.as_list() == [None, None, 3]
-        assert after.used.shape.as_list() == [2]
-        return after
-
-    after = write(tf.zeros([2, 2, 3]), tf.ones([2, 3]), tf.constant([1, -1]))
-    np.testing.assert_array_equal(after.used, [1, 0])
-    np.testing.assert_array_equal(after.values, [[1, -1], [-1, -1]])
-
-
 def test_wrong_shapes_are_named():
     memory = key_value.empty(2, 3, 4)
     with pytest.raises(ValueError, match="`key` must be"):

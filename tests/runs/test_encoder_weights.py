@@ -27,7 +27,7 @@ def write_run(folder, split, dataset="imagenet", options=OPTIONS, **train):
     data = DataOptions(dataset=dataset, split=split.name)
     config = RunConfig("some", "matching", data, TrainOptions(**train), options)
     folder.mkdir(exist_ok=True)
-    fields = {**config.to_json(), "split": split.describe()}
+    fields = {**config.to_json(), "split": split.describe(), "pictures_sha256": ""}
     (folder / "config.json").write_text(dump(fields))
     return dataclasses.replace(OPTIONS, encoder_weights=str(folder))
 

@@ -18,6 +18,16 @@ def test_a_run_from_before_an_option_was_added_is_the_same_run():
     assert workdirs.differences(before, now) == ["--random_crop (then 0, now 4)"]
 
 
+def test_a_run_from_before_an_option_was_renamed_is_the_same_run():
+    now = {**config_of().to_json(), "split": {}, "pictures_sha256": ""}
+    before = json.loads(json.dumps(now))
+    before["options"]["encoder_blocks"] = before["options"].pop("blocks")
+    assert workdirs.differences(before, now) == []
+    before["options"]["encoder_blocks"] = 5
+    blocks = now["options"]["blocks"]
+    assert workdirs.differences(before, now) == [f"--blocks (then 5, now {blocks})"]
+
+
 def test_a_fingerprint_is_of_all_that_workers_must_share(make_dataset):
     config, data = config_of(), make_dataset([4, 4])
     split = types.SimpleNamespace(describe=lambda: {"name": "random"})

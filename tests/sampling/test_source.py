@@ -26,7 +26,7 @@ def test_pictures_as_they_are(dataset, make_source):
 
 def test_turned_classes(dataset, make_source):
     population = make_source(dataset, rotations=True)
-    assert population.people.num_classes == 8 and population.people.turns == 4
+    assert population.population.num_classes == 8 and population.population.turns == 4
     found = source.pictures(population, DRAWINGS, tf.ones_like(DRAWINGS), None)
     np.testing.assert_array_equal(find_drawings(dataset, found, turns=1), DRAWINGS)
 

@@ -12,7 +12,7 @@ SIZE, WAY = 8, 3
 SMALL = (
     "--model=flmn", "--dataset=folder", f"--image_size={SIZE}", f"--way={WAY}", "--shot=2",
     "--batch_size=4", "--controller=lstm", "--hidden_size=16", "--rows=8", "--width=6",
-    "--encoder=conv", "--encoder_channels=4", "--encoder_blocks=1",
+    "--encoder=conv", "--filters=4", "--blocks=1",
 )  # fmt: skip
 
 

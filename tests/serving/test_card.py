@@ -92,13 +92,13 @@ def test_settings_that_differ_from_the_papers(flmn, config, fields):
 
 
 def test_without_the_papers_settings_the_models_defaults_count(flmn, config):
-    options = type(config.options)(encoder="flat", encoder_channels=99, rows=99)
+    options = type(config.options)(encoder="flat", filters=99, rows=99)
     train = TrainOptions(learning_rate=flmn.defaults["learning_rate"], batch_size=99)
     config = dataclasses.replace(config, data=DataOptions(), options=options, train=train)
     found = {row[0]: row[1:] for row in card.differences(config, None, flmn.defaults)}
     assert found["batch_size"] == (99, 16) and found["rows"][0] == 99
     assert "learning_rate" not in found
-    assert "encoder_channels" not in found  # flat pixels have none
+    assert "filters" not in found  # flat pixels have none
 
 
 def test_request_is_json_for_a_signature_that_is_there(flmn, config, fields, make_learner):

@@ -39,7 +39,7 @@ np.savez(sys.argv[3], **answers)
 
 @pytest.fixture(scope="module")
 def learner(make_learner):
-    learner = make_learner("flmn", way=WAY, image_size=SIZE, encoder="conv", encoder_blocks=1)
+    learner = make_learner("flmn", way=WAY, image_size=SIZE, encoder="conv", blocks=1)
     shake(learner)
     return learner
 

@@ -89,7 +89,7 @@ def test_unrolled_models_are_exported_with_a_loop(served, random):
 
 
 def test_embed_where_there_is_an_embedding(served, random):
-    learner, answer = served("flmn", encoder="conv", encoder_blocks=1)
+    learner, answer = served("flmn", encoder="conv", blocks=1)
     images = tf.constant(random.random((4, IMAGE_SIZE, IMAGE_SIZE, 1), np.float32))
     found = answer["embed"](images=images)["embeddings"]
     np.testing.assert_allclose(found, learner.embed(images), atol=TOLERANCE)

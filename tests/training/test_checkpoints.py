@@ -1,3 +1,7 @@
+import pathlib
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -5,6 +9,8 @@ import tensorflow as tf
 from oneshot_tf.errors import UserError
 from oneshot_tf.training import checkpoints
 from tests.training.small import Small, make
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -105,3 +111,83 @@ def test_a_broken_checkpoint_is_named(run, tmp_path):
         saved.restore()
     with pytest.raises(UserError, match="ckpt-1 cannot be read"):
         checkpoints.restore_weights(Small(), tmp_path, "last")
+
+
+def damage(path):
+    """Changes bytes in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 8] = bytes(b ^ 255 for b in content[middle : middle + 8])
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "best"])
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense\n", b"\xff\xfe\x00", b'model_checkpoint_path: "']
+)
+def test_a_damaged_list_of_checkpoints_is_no_new_run(run, tmp_path, capfd, name, content):
+    learner, optimizer, saved = run
+    save_at(saved, learner, 1)
+    saved.save_if_best(50.0)
+    (tmp_path / name / "checkpoint").write_bytes(content)
+    with pytest.raises(UserError, match=f"{name}/checkpoint does not name the checkpoints"):
+        checkpoints.Checkpoints(tmp_path, learner, optimizer, 2)
+    with pytest.raises(UserError, match=f"{name}/checkpoint does not name the checkpoints"):
+        checkpoints.restore_weights(Small(), tmp_path, "last" if name == "checkpoints" else name)
+    assert capfd.readouterr().err == ""
+
+
+PROGRAM = """
+import sys
+from oneshot_tf.commands import flags
+from oneshot_tf.training import checkpoints
+from tests.training.small import Small, make
+import tensorflow as tf
+import tf_keras as keras
+
+class Other(Small):  # weights of the same names, of other shapes
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(3, name="dense")
+        self.dense.build([None, 5])
+
+class More(Small):
+    def __init__(self):
+        super().__init__()
+        self.more = tf.Variable(tf.zeros([3, 2]), name="more")
+
+def main(argv):
+    how, cls, workdir = argv[1:]
+    learner = {"Small": Small, "Other": Other, "More": More}[cls]()
+    if how == "weights":
+        checkpoints.restore_weights(learner, workdir, "last")
+        return
+    optimizer = make()[1]
+    optimizer.build(learner.trainable_variables)
+    checkpoints.Checkpoints(workdir, learner, optimizer, 2).restore()
+
+flags.run(main)
+"""
+
+
+@pytest.mark.parametrize("how", ["weights", "all"])
+@pytest.mark.parametrize(
+    "cls, spoiled, said",
+    [
+        ("Small", "index", "ckpt-1 cannot be read ("),
+        ("Small", "data-00000-of-00001", "Checksum does not match"),
+        ("Other", None, "of another model or of other options: Received incompatible tensor"),
+        ("More", None, "of another model or of other options: "),
+    ],
+)
+def test_what_is_wrong_with_a_checkpoint_is_one_line(run, tmp_path, how, cls, spoiled, said):
+    """As a user sees it: to the end of the process, when TensorFlow lists what was not restored."""
+    learner, _, saved = run
+    save_at(saved, learner, 1)
+    if spoiled:
+        damage(tmp_path / "checkpoints" / f"ckpt-1.{spoiled}")
+    words = [sys.executable, "-c", PROGRAM, how, cls, str(tmp_path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("error: "), done.stderr
+    assert said in done.stderr and "numpy" not in done.stderr and "{{" not in done.stderr

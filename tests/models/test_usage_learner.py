@@ -1,0 +1,97 @@
+"""What answers are made from, in models whose memory keeps count of its use."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from oneshot_tf.episodes import previous_labels
+from oneshot_tf.options import from_fields
+from tests.models.test_sequence_learner import make_episode
+
+HEADS = [
+    {"answer_from": "read"},
+    {"answer_units": 5},
+    {"answer_from": "read", "answer_units": 5},
+]
+NAMES = ("flmn", "mann")
+
+
+def outputs_of(learner, episode):
+    """[h_t, r_t] of all steps, [B, T, U + R M]."""
+    embedded = learner.encode_images(episode.inputs, False)
+    _, ran = learner.run(embedded, previous_labels(episode.labels))
+    return np.transpose(ran.outputs.numpy(), [1, 0, 2])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("options", [{}, *HEADS])
+def test_logits_against_numpy(make_learner, name, options):
+    learner, episode = make_learner(name, **options), make_episode()
+    for i, weight in enumerate(learner.trainable_variables):
+        weight.assign(0.3 * tf.random.stateless_normal(weight.shape, [i, 7]))
+    shown = outputs_of(learner, episode)
+    units = learner.options.hidden_size
+    assert shown.shape[2] == units + learner.cell.read_width
+    if options.get("answer_from") == "read":
+        shown = shown[..., units:]
+    if options.get("answer_units"):
+        kernel, bias = (v.numpy() for v in learner.hidden.weights)
+        assert kernel.shape == (shown.shape[2], 5)
+        shown = np.maximum(shown @ kernel + bias, 0.0)
+    kernel, bias = (v.numpy() for v in learner.classifier.weights)
+    np.testing.assert_allclose(learner(episode), shown @ kernel + bias, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("options", HEADS)
+@pytest.mark.parametrize("execution", ["while", "xla"])
+def test_a_training_step_reaches_every_weight(make_learner, name, options, execution):
+    learner = make_learner(name, execution=execution, **options)
+    for i, weight in enumerate(learner.trainable_variables):
+        weight.assign(0.3 * tf.random.stateless_normal(weight.shape, [i, 7]))
+    with tf.GradientTape() as tape:
+        loss = learner.train_loss(make_episode()).loss
+    weights = learner.trainable_variables
+    for weight, gradient in zip(weights, tape.gradient(loss, weights), strict=True):
+        assert gradient is not None and np.isfinite(gradient).all(), weight.name
+        assert np.abs(gradient).max() > 0, weight.name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_compiled_gradients_are_the_loops(make_learner, name):
+    found = []
+    for execution in ("while", "xla"):
+        learner = make_learner(name, execution=execution, **HEADS[2])
+        with tf.GradientTape() as tape:
+            loss = learner.train_loss(make_episode()).loss
+        found.append(tape.gradient(loss, learner.trainable_variables))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-6)
+
+
+def test_an_answer_from_what_was_read_alone_does_not_see_the_picture_past_the_memory(make_learner):
+    """Where nothing but zeros can be read, every answer is the bias."""
+    learner, episode = make_learner("flmn", answer_from="read"), make_episode()
+    kernel = learner.cell.head_kernel.numpy()
+    add_label = slice(sum(learner.cell.sizes[:2]), sum(learner.cell.sizes[:3]))
+    kernel[:, add_label] = 0.0
+    learner.cell.head_kernel.assign(kernel)
+    logits = learner(episode).numpy()
+    np.testing.assert_allclose(logits, np.broadcast_to(logits[:1, :1], logits.shape), atol=1e-4)
+    both = make_learner("flmn")
+    assert np.ptp(both(episode).numpy(), axis=1).max() > 1e-2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_without_them_is_the_one_that_was_there(make_learner, name):
+    learner = make_learner(name)
+    stored = {"hidden_size": 16}
+    options = from_fields(type(learner.options), stored)
+    assert (options.answer_from, options.answer_units) == ("both", 0)
+    names = {v.name for v in learner.trainable_variables}
+    assert not any("hidden/" in n for n in names) and learner.hidden is None
+    flops = [make_learner(name, **o).flops_per_episode(1) for o in ({}, *HEADS)]
+    units, read, way = 16, learner.cell.read_width, learner.way
+    assert flops[0] - flops[1] == pytest.approx(3 * 2 * units * way)
+    hidden = (units + read) * 5 + 5 * way
+    assert flops[2] - flops[0] == pytest.approx(3 * 2 * (hidden - (units + read) * way))
