@@ -13,6 +13,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 TESTED_ELSEWHERE = {
     "errors.py": "test_options.py",
     "serving/asking.py": "serving/test_card.py",
+    "serving/settings.py": "serving/test_card.py",
     "run_config.py": "test_options.py",
     "evaluation/earlier_rows.py": "evaluation/test_papers.py",
     "evaluation/paper_protocols.py": "evaluation/test_papers.py",

@@ -6,7 +6,7 @@ from oneshot_tf import data, models
 from oneshot_tf.options import from_fields, renamed
 from oneshot_tf.run_config import FORMERLY_GENERAL, RunConfig, TrainOptions
 from oneshot_tf.runs import plans
-from oneshot_tf.serving import card
+from oneshot_tf.serving import settings
 
 USUAL = (
     tuple(plans.key_of(*setting) for setting in plans.SETTINGS),
@@ -96,7 +96,7 @@ def setting_changes(config, record):
     stored, gone = stored_config(record)
     if stored.data.dataset != config.data.dataset:
         return [f"--dataset (stored {stored.data.dataset}, now {config.data.dataset})"]
-    found = card.differences(config, stored)
+    found = settings.differences(config, stored)
     trained = [c.train.train_on_validation for c in (config, stored)]
     if trained[0] != trained[1]:
         found.append(("train_on_validation", *trained))

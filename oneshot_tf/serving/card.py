@@ -1,15 +1,12 @@
 """The model card of an export: what the model is, what it was measured at, how to ask it."""
 
-import dataclasses
-import pathlib
 import sys
 
 from oneshot_tf import data
 from oneshot_tf.episodes import ClozeEpisode, SequenceEpisode
 from oneshot_tf.evaluation import papers, tables
 from oneshot_tf.evaluation.paper_protocols import PROTOCOLS
-from oneshot_tf.run_config import DataOptions
-from oneshot_tf.serving import asking
+from oneshot_tf.serving import asking, settings
 from oneshot_tf.serving.citations import CITATIONS
 
 ARGUMENTS = {
@@ -45,22 +42,6 @@ ARGUMENTS = {
         "`images` float32 [N, {image}], made again from their content and style",
     ),
 }
-_NOT_SETTINGS = (
-    "data_dir",
-    "seed",
-    "train_on_validation",
-    "execution",
-    "steps_per_call",
-    "keep",
-    "replicas",
-)
-_NOT_SETTINGS += (
-    "eval_every",
-    "save_every",
-    "validation_episodes",
-    "figures_every",
-    "deterministic",
-)
 
 
 def text(learner, config, fields, record=None, paper=None):
@@ -76,7 +57,7 @@ def text(learner, config, fields, record=None, paper=None):
     parts = [
         _head(learner, config),
         _data(learner, config, fields),
-        _settings(learner, config, paper),
+        settings.text(learner, config, paper),
         _accuracy(record),
         _signatures(learner, fields["signatures"]),
         asking.text(learner, fields["signatures"]),
@@ -138,53 +119,6 @@ def _training(learner, config, trained):
 
 def _licence(config):
     return data.find(config.data.dataset).licence
-
-
-_READING = (
-    "*To the letter* is our config that follows the paper's text. Where the paper gives no value, as most "
-    "give no learning rate, the value there is our reading of it, not the paper's."
-)
-
-
-def _settings(learner, config, paper):
-    if paper is None:
-        defaults = {"dataset": DataOptions.dataset, **learner.defaults}
-        defaults |= data.find(config.data.dataset).defaults
-        title, found = "defaults of this package", differences(config, None, defaults)
-    else:
-        title, found = f"to the letter (`{paper.name}.flags`)", differences(config, paper)
-    if not found:
-        same = f"paper's text (`{paper.name}.flags`)" if paper else title
-        return f"## Settings\n\nNone differs from the {same}."
-    rows = [f"| `{name}` | {here} | {there} |" for name, here, there in found]
-    head = [f"{_READING}\n" if paper else "", f"| option | here | {title} |", "|---|---|---|"]
-    return "\n".join(["## Settings\n", *head, *rows])
-
-
-def differences(config, other=None, defaults=None):
-    """[(option, value here, value there)] of what shapes the result.
-
-    Args:
-      config: `RunConfig`.
-      other: another of the same model, or None to compare with what holds where nothing is said.
-      defaults: the model's and the data set's own {option: value}, for that.
-    """
-    found = []
-    defaults = defaults or {}
-    encoders = {getattr(c.options, "encoder", None) for c in (config, other or config)}
-    flat = encoders == {"flat"}  # then the sizes of an encoder say nothing
-    for part in ("data", "train", "options"):
-        here = getattr(config, part)
-        there = getattr(other, part) if other else type(here)()
-        for field in dataclasses.fields(here):
-            name = field.name
-            before, after = defaults.get(name, getattr(there, name, "")), getattr(here, name)
-            idle = name in _NOT_SETTINGS or (flat and name in ("filters", "blocks"))
-            if name == "encoder_weights" and after:
-                after = pathlib.PurePath(after).name  # not the folder of this machine
-            if before != after and not idle:
-                found.append((name, after, before))
-    return found
 
 
 def _accuracy(record):

@@ -129,7 +129,7 @@ def test_a_dry_run_says_the_cost_and_does_nothing(place, tmp_path, capsys):
     assert run("--table=small", "--dry_run", "--jobs=2") == 0
     output = capsys.readouterr().out
     assert "30 min" in output and "a machine, load 1.5" in output
-    assert "1 training to make: 0.5 hours" in output and "--jobs=2" in output
+    assert "Trainings to make: 1, 0.5 hours" in output and "--jobs=2" in output
     assert place == [] and before == sorted(tmp_path.rglob("*"))
     assert run("--row=flmn_tiny", "--dry_run", "--seeds=0:2") == 0
     assert "0,1,2" in capsys.readouterr().out

@@ -76,8 +76,8 @@ def test_a_table_for_every_test_that_both_have(answers):
     theirs += [record("b", answers[1][0], 0) | digits]
     text = paired.text(ours, theirs)
     first, second, _ = text.split("\n\n")
-    assert "a minus b, on omniglot: 400 episodes, training seeds 0, 1" in first
-    assert "on mnist: 400 episodes, training seed 0" in second
+    assert "a minus b, on omniglot: 400 episodes, trained with seed 0, 1" in first
+    assert "on mnist: 400 episodes, trained with seed 0" in second
     mean = paired.difference(list(zip(ours[:2], theirs[:2], strict=True)), "5w1s")["mean"]
     assert f"{mean:+.2f}" in first and first.endswith("*")
 
@@ -120,7 +120,7 @@ def test_seeds_are_paired_but_two_files_may_differ(tmp_path):
     a, b = record("a", [1, 2], 0), record("b", [2, 2], 1)
     with pytest.raises(UserError, match="share no training seed"):
         paired.text([a, record("a", [1, 1], 2)], [b])
-    assert "training seed 0 and 1" in paired.text([a], [b])
+    assert "trained with seed 0 and 1" in paired.text([a], [b])
     path = tmp_path / "one.json"
     path.write_text(json.dumps(a))
     assert paired.choose(str(path), []) == [a]

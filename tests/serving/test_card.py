@@ -5,7 +5,7 @@ import re
 import pytest
 
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
-from oneshot_tf.serving import card
+from oneshot_tf.serving import card, settings
 from tests.serving.exports import SIZE, WAY
 
 ALL = ["classify", "classify_encoded", "sequence"]
@@ -95,7 +95,7 @@ def test_without_the_papers_settings_the_models_defaults_count(flmn, config):
     options = type(config.options)(encoder="flat", filters=99, rows=99)
     train = TrainOptions(learning_rate=flmn.defaults["learning_rate"], batch_size=99)
     config = dataclasses.replace(config, data=DataOptions(), options=options, train=train)
-    found = {row[0]: row[1:] for row in card.differences(config, None, flmn.defaults)}
+    found = {row[0]: row[1:] for row in settings.differences(config, None, flmn.defaults)}
     assert found["batch_size"] == (99, 16) and found["rows"][0] == 99
     assert "learning_rate" not in found
     assert "filters" not in found  # flat pixels have none
