@@ -192,8 +192,10 @@ def plan_text(rows, todo, count):
         )
         if row.changes:
             lines.append(f"  stored with other settings: {', '.join(row.changes)}")
-        total += (seconds or 0.0) * len(left)
-        unknown += len(left) if seconds is None else 0
+        if seconds is None:
+            unknown += len(left)
+        else:
+            total += seconds * len(left)
     more = f", and {unknown} of them of unknown length" if unknown else ""
     lines.append(
         f"Trainings to make: {len(todo)}, {total / 3600:.1f} hours one after the other, at the speed of the "
