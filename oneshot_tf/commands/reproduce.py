@@ -97,7 +97,7 @@ def chosen(parsed):
       UserError: none, or one that is not there.
     """
     known, found = configs.tables(), []
-    named = flags.listed(parsed.get("table")) + [QUICK] * bool(parsed.get("quick"))
+    named = flags.listed(parsed.get("table")) + ([QUICK] if parsed.get("quick") else [])
     for table in named:
         configs.check_name("table", table, known)
         found += known[table]
@@ -189,7 +189,7 @@ def plan_text(rows, todo, count):
         if row.changes:
             lines.append(f"  stored with other settings: {', '.join(row.changes)}")
         total += (seconds or 0.0) * len(left)
-        unknown += len(left) * (seconds is None)
+        unknown += len(left) if seconds is None else 0
     more = f", and {unknown} of them of unknown length" if unknown else ""
     lines.append(
         f"{len(todo)} trainings to make: {total / 3600:.1f} hours one after the other, at the speed of the "
@@ -218,7 +218,7 @@ def compare(rows, made, same_folder):
     for row in rows:
         if not row.tests or same_folder:
             parts.append(f"{row.config}: no stored record to hold it against")
-        for test in row.tests * (not same_folder):
+        for test in () if same_folder else row.tests:
             key = tables.test_of(test[0])
             ours = [r for r in made if tables.test_of(r) == key and r["seed"] in row.seeds]
             if not ours:

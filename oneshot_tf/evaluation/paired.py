@@ -151,7 +151,7 @@ def text(ours, theirs):
         told = ", ".join(str(a) if a == b else f"{a} and {b}" for a, b in seeds)
         lines = [
             f"{names[0]} minus {names[1]}, on {first['dataset']}: {first['protocol']['episodes']} "
-            f"episodes, training seed{'s' * (len(seeds) > 1)} {told}",
+            f"episodes, training {'seeds' if len(seeds) > 1 else 'seed'} {told}",
             f"{'':>8} {'first':>8} {'second':>8} {'minus':>8} {'+- 95 %':>8} {'seeds':>7}",
         ]
         for key in keys(members):
