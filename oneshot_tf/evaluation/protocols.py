@@ -26,7 +26,7 @@ def sequence(learner, sample, episodes, presentations):
       {"1": {"mean", "ci95"}, "2": ...} in percent.
     """
 
-    @tf.function
+    @tf.function(autograph=False)
     def answer(first, *read):
         episode = pipeline.episodes(sample, first, read)
         correct = learner.predict_labels(learner(episode)) == episode.labels
@@ -51,7 +51,7 @@ def few_shot(learner, sample, episodes, batch=BATCH, logits_of=None):
     """
     logits_of = logits_of or learner
 
-    @tf.function
+    @tf.function(autograph=False)
     def answer(first, *read):
         episode = pipeline.episodes(sample, first, read)
         correct = learner.predict_labels(logits_of(episode)) == episode.query_labels
