@@ -162,14 +162,18 @@ def jobs_of(rows, made, workdir, results, data_dir=None):
 
 
 def cost(row):
-    """(seconds of one training, machine) by the stored records, or (None, None)."""
+    """(seconds of one training, machines and loads) by the stored records, or (None, None)."""
     trained = {r["seed"]: r["train"] for test in row.tests for r in test if "seconds" in r["train"]}
     if not trained:
         return None, None
-    machines = dict.fromkeys(
-        train.get("machine") or "unknown machine" for train in trained.values()
-    )
+    machines = dict.fromkeys(map(_machine, trained.values()))
     return statistics.fmean(train["seconds"] for train in trained.values()), "; ".join(machines)
+
+
+def _machine(train):
+    """ "AMD EPYC, 2 cores, load 1.5": what seconds are worth is told by both."""
+    name = train.get("machine") or "unknown machine"
+    return name if train.get("load") is None else f"{name}, load {train['load']:.1f}"
 
 
 def plan_text(rows, todo, count):
@@ -192,7 +196,7 @@ def plan_text(rows, todo, count):
         unknown += len(left) if seconds is None else 0
     more = f", and {unknown} of them of unknown length" if unknown else ""
     lines.append(
-        f"{len(todo)} trainings to make: {total / 3600:.1f} hours one after the other, at the speed of the "
+        f"{len(todo)} training{'s' * (len(todo) != 1)} to make: {total / 3600:.1f} hours one after the other, at the speed of the "
         f"stored ones{more}; --jobs={count}. Tests take a minute or two each."
     )
     return "\n".join(lines)

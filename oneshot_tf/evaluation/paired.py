@@ -167,5 +167,8 @@ def text(ours, theirs):
                 f"{spread:>7}{sure}"
             )
         parts.append("\n".join(lines))
-    words = "* further from 0 than its interval over episodes; seeds: standard deviation over them."
+    words = (
+        "* further from 0 than its interval over episodes, which is of these trainings alone; seeds: "
+        "standard deviation over training seeds."
+    )
     return "\n\n".join([*parts, words]) + "\n"

@@ -116,7 +116,7 @@ def test_a_dry_run_says_the_cost_and_does_nothing(place, tmp_path, capsys):
         },
         "accuracy": {"1": {"mean": 50.0, "ci95": 1.0}},
         "paper": None,
-        "train": {"seconds": 1800, "machine": "a machine", "checkpoint": "best", "dataset": "folder"},
+        "train": {"seconds": 1800, "machine": "a machine", "load": 1.52, "checkpoint": "best", "dataset": "folder"},
         "options": {
             "data": dataclasses.asdict(config.data),
             "train": dataclasses.asdict(config.train),
@@ -128,8 +128,8 @@ def test_a_dry_run_says_the_cost_and_does_nothing(place, tmp_path, capsys):
     before = sorted(tmp_path.rglob("*"))
     assert run("--table=small", "--dry_run", "--jobs=2") == 0
     output = capsys.readouterr().out
-    assert "30 min" in output and "a machine" in output
-    assert "1 trainings to make: 0.5 hours" in output and "--jobs=2" in output
+    assert "30 min" in output and "a machine, load 1.5" in output
+    assert "1 training to make: 0.5 hours" in output and "--jobs=2" in output
     assert place == [] and before == sorted(tmp_path.rglob("*"))
     assert run("--row=flmn_tiny", "--dry_run", "--seeds=0:2") == 0
     assert "0,1,2" in capsys.readouterr().out
