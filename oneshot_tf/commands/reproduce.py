@@ -196,7 +196,7 @@ def plan_text(rows, todo, count):
         unknown += len(left) if seconds is None else 0
     more = f", and {unknown} of them of unknown length" if unknown else ""
     lines.append(
-        f"{len(todo)} training{'s' * (len(todo) != 1)} to make: {total / 3600:.1f} hours one after the other, at the speed of the "
+        f"{len(todo)} {'training' if len(todo) == 1 else 'trainings'} to make: {total / 3600:.1f} hours one after the other, at the speed of the "
         f"stored ones{more}; --jobs={count}. Tests take a minute or two each."
     )
     return "\n".join(lines)
