@@ -107,7 +107,10 @@ def test_no_text_or_tuple_times_a_condition(path):
             sides = (node.left, node.right)
             texts = [isinstance(getattr(side, "value", None), str) for side in sides]
             listed = [isinstance(side, (ast.JoinedStr, ast.Tuple)) for side in sides]
-            conditions = [isinstance(side, (ast.Compare, ast.BoolOp)) for side in sides]
+            conditions = [
+                isinstance(side, ast.Compare) or isinstance(getattr(side, "op", None), ast.Not)
+                for side in sides
+            ]
             counted = any(isinstance(getattr(side, "value", None), int) for side in sides)
             assert counted or not any(texts + listed + conditions), node.lineno
 

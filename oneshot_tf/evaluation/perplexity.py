@@ -25,7 +25,7 @@ def measure(learner, text, rows=ROWS):
         parts.append(tuple(part[None, cut:] for part in running.pairs(text)))
     steps = max(1, POSITIONS // rows)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def read(inputs, targets, state):
         found, state = learner.log_probabilities(inputs, targets, state)
         return tf.reduce_sum(tf.cast(found, tf.float64)), state

@@ -27,7 +27,7 @@ def sequence(learner, sample, episodes, presentations):
       show a class so often; the others whole numbers [episodes], right answers and pictures.
     """
 
-    @tf.function
+    @tf.function(autograph=False)
     def answer(first, *read):
         episode = pipeline.episodes(sample, first, read)
         correct = learner.predict_labels(learner(episode)) == episode.labels
@@ -49,7 +49,7 @@ def few_shot(learner, sample, episodes, batch=BATCH, logits_of=None):
     """
     logits_of = logits_of or learner
 
-    @tf.function
+    @tf.function(autograph=False)
     def answer(first, *read):
         episode = pipeline.episodes(sample, first, read)
         correct = learner.predict_labels(logits_of(episode)) == episode.query_labels

@@ -34,6 +34,10 @@ class Backbone(keras.layers.Layer):
                 f"a layer {random[0]!r}; leave it out"
             )
         self.network = network
+        # Python's `if` and `for` in it may be of tensors, which the graphs around it do not convert
+        self._run = tf.function(
+            lambda images, training: network(images, training=training), reduce_retracing=True
+        )
 
     def build(self, shape):
         try:
@@ -58,7 +62,7 @@ class Backbone(keras.layers.Layer):
           images: [n, H, W, C].
           training: batch norm takes the batch's statistics, and its running ones move.
         """
-        return _flat(self.network(images, training=training))
+        return _flat(self._run(images, training))
 
     @property
     def learned(self):

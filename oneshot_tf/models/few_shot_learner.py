@@ -240,7 +240,7 @@ class FewShotLearner(FineTuning, Learner):
         found = {**first._asdict(), **self._looked_into(first)}
         return {name: array[0].numpy() for name, array in found.items()}
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def _looked_into(self, episode):
         support, query = self.embed_episode(episode, False)
         labels = episode.support_labels

@@ -65,8 +65,8 @@ class SequenceLearner(Learner):
         self.cell = self.make_cell(options)
         self.classifier = keras.layers.Dense(outputs, name="classifier")
         self.label_width = outputs
-        self._jitted = tf.function(self._loss_and_gradients, jit_compile=True)
-        self._graph_loss = tf.function(self._compiled_loss)
+        self._jitted = tf.function(self._loss_and_gradients, jit_compile=True, autograph=False)
+        self._graph_loss = tf.function(self._compiled_loss, autograph=False)
         self.build_weights()
 
     def make_cell(self, options):
@@ -234,7 +234,7 @@ class SequenceLearner(Learner):
         }
         return {name: array[0].numpy() for name, array in found.items()}
 
-    @tf.function
+    @tf.function(autograph=False)
     def _traced(self, episode):
         """Answers and the cell's weights at every step, [B, T, ...]."""
         embedded = self.encode_images(episode.inputs, False)

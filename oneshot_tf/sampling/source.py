@@ -119,7 +119,7 @@ def embedded(source, embed, batch=500):
     count, size = source.images.shape[:2]
     batch = max(1, min(batch, MOST_PIXELS // size**2))
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def rows(indices, turn):
         turns = tf.fill(tf.shape(indices), turn) if source.population.turns > 1 else None
         return embed(pixels.gather(source.images, indices, turns))

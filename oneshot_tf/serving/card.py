@@ -100,9 +100,8 @@ def _examples(learner):
 def _data(learner, config, fields):
     split, trained = fields["split"], fields["trained"]
     train, validation, test = split["classes"]
-    both = ""
-    if config.train.train_on_validation:
-        both = " The validation classes were trained on as well."
+    said = " The validation classes were trained on as well."
+    both = said if config.train.train_on_validation else ""
     return f"""## Data
 
 - Trained on {config.data.dataset}, split `{split["name"]}`: {train} classes to train, {validation} to \

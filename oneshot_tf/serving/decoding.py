@@ -32,8 +32,12 @@ def decode_all(contents, shape, ink):
 def _decode(content, shape, ink):
     image = _flatten(_pixels(content), shape[2])
     factor = -(-tf.reduce_max(tf.shape(image)) // _LONGEST)
-    if factor > 1:
-        image = tf.round(tf.image.resize(image, -(-tf.shape(image)[:2] // factor), method="area"))
+
+    def reduced():
+        size = -(-tf.shape(image)[:2] // factor)
+        return tf.round(tf.image.resize(image, size, method="area"))
+
+    image = tf.cond(factor > 1, reduced, lambda: tf.identity(image))
     edges = tf.concat([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]], axis=0)
     edges, count = tf.sort(edges, axis=0), tf.shape(edges)[0]
     border = tf.floor((edges[(count - 1) // 2] + edges[count // 2]) / 2.0)

@@ -102,6 +102,7 @@ def _classify(learner, logits_of):
     pictures = [None, None, *learner.image_shape]
     return tf.function(
         classify,
+        autograph=False,
         input_signature=[
             tf.TensorSpec(pictures, tf.float32, "support_images"),
             tf.TensorSpec([None, None], tf.int64, "support_labels"),
@@ -122,6 +123,7 @@ def _classify_encoded(learner, logits_of, ink):
 
     return tf.function(
         classify_encoded,
+        autograph=False,
         input_signature=[
             tf.TensorSpec([None], tf.string, "support_bytes"),
             tf.TensorSpec([None], tf.int64, "support_labels"),
@@ -158,6 +160,7 @@ def _sequence(learner):
 
     return tf.function(
         sequence,
+        autograph=False,
         input_signature=[
             tf.TensorSpec([None, None, *learner.image_shape], tf.float32, "images"),
             tf.TensorSpec([None, None], tf.int64, "labels"),
@@ -172,7 +175,7 @@ def _of_pictures(learner, function, name):
         return {name: tf.cast(function(_checked(images, learner, "images")), tf.float32)}
 
     spec = tf.TensorSpec([None, *learner.image_shape], tf.float32, "images")
-    return tf.function(answer, input_signature=[spec])
+    return tf.function(answer, autograph=False, input_signature=[spec])
 
 
 def _answer(logits_of, support, labels, query):

@@ -50,7 +50,10 @@ def make_train_steps(learner, optimizer, sample, options, strategy, carried=()):
       "first_bad" the first update with a non-finite number (or -1), "bad" which numbers.
     """
     replicas = strategy.num_replicas_in_sync
-    one_update = update.make(learner, optimizer, sample, options, replicas)
+    # nothing in it is Python control flow of tensors, and looking for some takes seconds
+    one_update = tf.autograph.experimental.do_not_convert(
+        update.make(learner, optimizer, sample, options, replicas)
+    )
     presentations = learner.presentations(options)
 
     @tf.function

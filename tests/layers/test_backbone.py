@@ -66,3 +66,20 @@ def test_flops_count_convolutions_and_dense_layers(images):
 def test_refused(images, make, message):
     with pytest.raises(ValueError, match=message):
         Backbone(make())(images)
+
+
+def test_its_python_may_ask_tensors(images):
+    """As that of any Keras model; also inside of graphs that are not converted themselves."""
+
+    class Asking(keras.Model):
+        def call(self, images):
+            features = tf.reduce_mean(images, axis=[1, 2])
+            if tf.reduce_max(features) > 0.0:
+                features = 2.0 * features
+            return features
+
+    layer = Backbone(Asking())
+    expected = 2.0 * tf.reduce_mean(images, axis=[1, 2])
+    np.testing.assert_allclose(layer(images), expected, rtol=1e-6)
+    in_a_graph = tf.function(layer, autograph=False)
+    np.testing.assert_allclose(in_a_graph(images), expected, rtol=1e-6)
