@@ -19,7 +19,14 @@ EPISODES = 20
 ARCHIVES = {"omniglot": "images_background.zip", "tiny_imagenet": "tiny_imagenet_fs.zip"}
 
 
-@pytest.fixture(scope="module", params=MODELS, ids=lambda path: path.parent.name)
+# the largest takes 20 s
+MARKED = [
+    pytest.param(path, marks=pytest.mark.slow) if "imagenet" in path.parent.name else path
+    for path in MODELS
+]
+
+
+@pytest.fixture(scope="module", params=MARKED, ids=lambda path: path.parent.name)
 def export(request):
     """(folder, what `export.json` says, loaded model)."""
     fields = json.loads((request.param / "export.json").read_text())

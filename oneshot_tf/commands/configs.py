@@ -125,6 +125,8 @@ def make_config(parsed, name=None):
     named = parsed.options(DataOptions, defaults).dataset
     source = data.find(named)
     chosen = parsed.options(source.Options, {**defaults, "dataset": named, **source.defaults})
+    # before any data is loaded
+    model.check_reads(parsed.get("model"), source.vocabulary)
     train = parsed.options(TrainOptions, defaults)
     check_training(train, model, parsed.get("model"))
     paper = parsed.options(PaperOptions)

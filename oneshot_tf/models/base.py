@@ -76,15 +76,22 @@ class Learner(keras.Model):
         self.vocabulary = vocabulary  # how many tokens there are in sentences; 0: reads pictures
         self.image_shape = (None,) if vocabulary else (image_size, image_size, channels)
         self.precision = precision
-        if vocabulary and "sentences" not in self.reads:
+        self.check_reads(kwargs.get("name", "This model"), vocabulary)
+
+    @classmethod
+    def check_reads(cls, name, vocabulary):
+        """Refuses sentences (a `vocabulary` of some tokens) or pictures (of none) that it cannot read.
+
+        Raises:
+          UserError: which it reads.
+        """
+        if vocabulary and "sentences" not in cls.reads:
             raise UserError(
-                f"{kwargs.get('name', 'This model')} reads pictures, no sentences; choose another "
-                "--model or --dataset"
+                f"{name} reads pictures, no sentences; choose another --model or --dataset"
             )
-        if not vocabulary and "pictures" not in self.reads:
+        if not vocabulary and "pictures" not in cls.reads:
             raise UserError(
-                f"{kwargs.get('name', 'This model')} reads sentences, no pictures; choose "
-                "--dataset=ptb or another --model"
+                f"{name} reads sentences, no pictures; choose --dataset=ptb or another --model"
             )
 
     @classmethod

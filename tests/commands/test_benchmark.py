@@ -43,6 +43,7 @@ def test_peak_is_measured():
     assert benchmark.matmul_peak(size=64, repeats=2) > 0
 
 
+@pytest.mark.slow  # compiles three graphs of MM-Net
 def test_parts_of_a_step_are_timed(pictures, tmp_path, capsys):
     path = tmp_path / "numbers.json"
     words = ["--model=mmnet", "--dataset=folder", f"--data_dir={pictures}", "--image_size=8"]
@@ -54,6 +55,7 @@ def test_parts_of_a_step_are_timed(pictures, tmp_path, capsys):
     assert "share of the bare step: write" in capsys.readouterr().out
 
 
+@pytest.mark.slow  # compiles in two precisions
 def test_the_other_precision_and_episodes_of_one_size(pictures, tmp_path):
     path = tmp_path / "numbers.json"
     words = ["--model=matching", "--dataset=folder", f"--data_dir={pictures}", "--image_size=8"]

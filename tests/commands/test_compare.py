@@ -36,7 +36,7 @@ def runs(small, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     models = {
         "matching": ["--filters=4", "--blocks=2", "--fce"],
-        "mmnet": ["--filters=4", "--blocks=2", "--key_width=5", "--hidden_size=6"],
+        "prototypical": ["--filters=4", "--blocks=2"],
         "lstm": ["--hidden_size=4"],
     }
     for name, own in models.items():
@@ -52,7 +52,7 @@ def runs(small, tmp_path_factory):
 
 
 def test_two_models_beside_each_other(runs, tmp_path):
-    both = f"--runs={runs / 'matching'},{runs / 'mmnet'}"
+    both = f"--runs={runs / 'matching'},{runs / 'prototypical'}"
     code, output, errors = run(compare.main, both, "--way=3", "--shot=2", f"--output={tmp_path}")
     assert code == 0, errors
     for name in ("map", "similarity"):

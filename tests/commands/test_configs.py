@@ -118,6 +118,7 @@ def test_an_installed_package_has_all_files_of_the_checkout(wheel):
     assert sorted(p.name for p in wheel.iterdir() if "dist-info" not in p.name) == ["oneshot_tf"]
 
 
+@pytest.mark.slow  # installs a wheel; its content has a quick test
 def test_an_installed_package_finds_its_configs(wheel, tmp_path):
     code = (
         "from oneshot_tf.commands import configs\n"

@@ -93,7 +93,11 @@ def foreign(trained, pictures, tmp_path_factory):  # noqa: F811
     return place / "run"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command",
+    # one process tells for all in the quick tests
+    [c if c == "eval" else pytest.param(c, marks=pytest.mark.slow) for c in COMMANDS],
+)
 def test_checkpoints_of_another_model(foreign, pictures, command):  # noqa: F811
     words = words_of(command, foreign, pictures, "mann")
     done = subprocess.run(

@@ -58,6 +58,7 @@ def test_a_run_leaves_its_checkpoints_metrics_and_pictures(trained):
     assert (trained / "tensorboard" / "projector" / "metadata.tsv").is_file()
 
 
+@pytest.mark.slow  # three runs; data/test_shards.py compares the pictures
 def test_a_run_on_files_goes_on_with_prepared_pictures(pictures, tmp_path):
     shards = tmp_path / "shards"
     words = ["--dataset=folder", f"--data_dir={pictures}", f"--output={shards}"]
@@ -112,6 +113,7 @@ def test_options_of_the_test_alone_are_in_the_record(trained, tmp_path):
     assert code == 1 and expected in one_line(errors)
 
 
+@pytest.mark.slow  # trains and tests with full contexts
 def test_orders_are_in_the_record(pictures, tmp_path):
     code, _, errors = train(pictures, tmp_path / "run", "matching", "--fce")
     assert code == 0, errors

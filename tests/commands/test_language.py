@@ -95,6 +95,7 @@ def test_the_test_is_of_three_shots_and_of_the_text(trained, tmp_path):
     assert f"perplexity of 1,200 words: {record['perplexity']['value']:.2f}" in output
 
 
+@pytest.mark.slow  # an export of its own; serving/test_text.py has the signatures
 def test_it_is_exported_with_its_card(trained):
     path = exporting.export(trained)
     assert "which of some words belongs in the blank" in " ".join(

@@ -106,6 +106,7 @@ def command(name, *words, **variables):
     )
 
 
+@pytest.mark.slow  # a process that compiles; the reader of notes has quick tests
 def test_a_training_with_a_compiled_loop_says_nothing_on_stderr(pictures, tmp_path):  # noqa: F811
     where = ["--dataset=folder", f"--data_dir={pictures}", f"--workdir={tmp_path / 'run'}"]
     small = [word for word in SMALL if not word.startswith("--execution")]

@@ -68,6 +68,7 @@ def run(*words):
     return reproduce.main(["reproduce", "--data_dir=pictures", *words])
 
 
+@pytest.mark.slow  # trains and tests in processes
 def test_the_path_end_to_end(place, tmp_path, capsys):
     # nothing is stored: trained, tested in the usual way, kept
     assert run("--row=flmn_tiny", "--seeds=1", "--results=kept", "--workdir=first") == 0

@@ -44,6 +44,7 @@ def folder(picture_folder):
     return picture_folder({f"class{k}": 5 for k in range(10)})
 
 
+@pytest.mark.slow  # all commands for one network
 def test_train_resume_evaluate_export(folder, tmp_path):
     """One run of two updates, and one that is taken up after the first: the same to the bit."""
     whole, halves, again = (network(seed) for seed in (0, 0, 5))
