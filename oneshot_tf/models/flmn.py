@@ -12,6 +12,12 @@ presentations 2/5/10):
 With the conv encoder the feed-forward controller is ahead of the LSTM at 20,000 episodes too
 (82.5 / 90.2 / 94.2 against 77.6 / 86.6 / 88.9). Without its one length the conv encoder's output
 saturates the feed-forward controller, which then learns nothing.
+
+All of that was with a key of its own. With one code (--key=feature), accuracy at presentations
+2/5/10 on the same classes, 1,000 episodes, after 30,000 training episodes:
+
+    linear answer                                    90.4 / 98.8 / 99.5
+    a hidden layer of 128 before it (default)        96.7 / 99.1 / 99.6
 """
 
 import dataclasses
@@ -49,6 +55,13 @@ class FLMNOptions(UsageOptions):
     )
     rows: int = option(
         64, "rows of each memory, N (paper: half of MANN's 128)", low=1, search=[64, 128]
+    )
+    answer_units: int = option(
+        128,
+        "units of a hidden layer (ReLU) before the answer (paper: 0, none)",
+        low=0,
+        search=[0, 128],
+        earlier=0,
     )
     erase_label: bool = option(
         True, "clear a label row when its feature row is reused (paper: false)"

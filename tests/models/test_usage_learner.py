@@ -26,7 +26,7 @@ def outputs_of(learner, episode):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("options", [{}, *HEADS])
 def test_logits_against_numpy(make_learner, name, options):
-    learner, episode = make_learner(name, **options), make_episode()
+    learner, episode = make_learner(name, **{"answer_units": 0, **options}), make_episode()
     for i, weight in enumerate(learner.trainable_variables):
         weight.assign(0.3 * tf.random.stateless_normal(weight.shape, [i, 7]))
     shown = outputs_of(learner, episode)
@@ -84,13 +84,15 @@ def test_an_answer_from_what_was_read_alone_does_not_see_the_picture_past_the_me
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_without_them_is_the_one_that_was_there(make_learner, name):
-    learner = make_learner(name)
+    learner = make_learner(name, answer_units=0)
     stored = {"hidden_size": 16}
     options = from_fields(type(learner.options), stored)
     assert (options.answer_from, options.answer_units) == ("both", 0)
     names = {v.name for v in learner.trainable_variables}
     assert not any("hidden/" in n for n in names) and learner.hidden is None
-    flops = [make_learner(name, **o).flops_per_episode(1) for o in ({}, *HEADS)]
+    flops = [
+        make_learner(name, **{"answer_units": 0, **o}).flops_per_episode(1) for o in ({}, *HEADS)
+    ]
     units, read, way = 16, learner.cell.read_width, learner.way
     assert flops[0] - flops[1] == pytest.approx(3 * 2 * units * way)
     hidden = (units + read) * 5 + 5 * way
