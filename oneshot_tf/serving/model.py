@@ -12,7 +12,7 @@ import typing
 import numpy as np
 from PIL import Image
 
-from oneshot_tf.data import pictures
+from oneshot_tf.data import archives, pictures
 from oneshot_tf.errors import UserError
 from oneshot_tf.run_config import DataOptions
 
@@ -175,12 +175,7 @@ class Model:
         where = f"picture {i}"
         if isinstance(image, (str, pathlib.Path)):
             where = str(image)
-            try:
-                image = pathlib.Path(image).read_bytes()
-            except OSError as error:
-                raise UserError(
-                    f"{where} cannot be read ({error.strerror}); check its name and its rights"
-                ) from None
+            image = archives.read_file(image)
         if not isinstance(image, bytes):
             image = _png(image, where)
         return pictures.prepare(image, where, self._options).astype(np.float32) / 255.0
