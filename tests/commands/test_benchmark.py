@@ -24,7 +24,7 @@ def test_the_table_holds_every_number(pictures, tmp_path, capsys):
 
 
 def test_flops_count_every_matrix_product(make_learner):
-    learner = make_learner("flmn", encoder="flat", controller="lstm")
+    learner = make_learner("flmn", encoder="flat", controller="lstm", answer_units=0)
     cell, options = learner.cell, learner.options
     assert isinstance(options, FLMNOptions)
     pixels, units, width = 64, options.hidden_size, options.width

@@ -218,7 +218,7 @@ def test_too_many_ways_are_refused_before_anything_is_built(pictures, tmp_path):
     assert code == 1 and "lower --way" in one_line(errors)
 
 
-@pytest.mark.parametrize("steps", [0, 3])
+@pytest.mark.parametrize("steps", [0, pytest.param(3, marks=pytest.mark.slow)])
 def test_an_export_answers_as_the_model_does_fine_tuned_or_not(trained, tmp_path, steps):
     from oneshot_tf.episodes import FewShotEpisode
     from oneshot_tf.runs import experiment

@@ -37,6 +37,7 @@ def test_commands_run_one_after_the_other_until_one_fails(tmp_path):
     assert "usage" not in log.read_text()  # what came after the failure was not run
 
 
+@pytest.mark.slow  # starts TensorFlow in a process
 @pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity"), reason="the system does not pin processes"
 )

@@ -63,6 +63,7 @@ def numbers(workdir):
     return {name: reader.get_tensor(name) for name in names}
 
 
+@pytest.mark.slow  # two more runs; models/test_lstm_lm_training.py carries the state
 def test_a_resumed_run_equals_the_whole_one_to_the_bit(text, trained, tmp_path):
     for episodes in (20, 44, EPISODES):
         code, _, errors = train(text, tmp_path / "run", f"--episodes={episodes}")

@@ -37,7 +37,9 @@ PICTURES = [name for name in models.MODELS if "pictures" in models.find(name).re
 ALL = [*PICTURES, *VARIANTS]
 # the slow ones learn for minutes of a machine's time; they train as `mann`, `mmnet` and `matching` do
 LONG = {"ntm", "mmnet-separate", "mmnet-printed", "matching-fce", "matching-l1"}
-LEARNING = [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in ALL]
+# variants have the code of their model, which is tested quickly, but for a line or two
+CASES = [pytest.param(n, marks=pytest.mark.slow) if n in VARIANTS else n for n in ALL]
+LEARNING = [pytest.param(n, marks=pytest.mark.slow) if n in (*LONG, *VARIANTS) else n for n in ALL]
 SEQUENCE = [name for name in models.MODELS if models.find(name).episode == "sequence"]
 
 
@@ -47,7 +49,7 @@ def make_case(make_learner, name, way=WAY, **options):
     return make_learner(model, way, **chosen, **options)
 
 
-@pytest.fixture(scope="module", params=ALL)
+@pytest.fixture(scope="module", params=CASES)
 def learner(request, make_learner):
     return make_case(make_learner, request.param)
 
@@ -104,7 +106,7 @@ def test_class_attributes(learner):
     assert isinstance(learner.options, type(learner).Options)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", CASES)
 def test_a_training_step_has_a_finite_loss_and_reaches_every_weight(name, make_learner, population):
     learner = make_case(make_learner, name)
     for i, weight in enumerate(learner.trainable_variables):
@@ -265,7 +267,7 @@ def test_flops_grow_with_the_steps(sequence_learner):
     assert sequence_learner.flops_per_episode(20) == pytest.approx(2 * found)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", CASES)
 def test_weights_of_zero_score_chance(name, make_learner, population):
     """Every label has as many pictures, so one constant answer is right one time in `way`."""
     learner = make_case(make_learner, name)

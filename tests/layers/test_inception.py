@@ -40,6 +40,7 @@ def test_statistics_move_in_training_unless_frozen(layer):
         assert bool(layer.learned) != frozen
 
 
+@pytest.mark.slow  # traces Inception twice more
 def test_a_function_of_its_weights(layer):
     layer.frozen, layer.network.trainable = False, True
     pictures = tf.random.stateless_uniform([2, 75, 75, 3], [1, 0])

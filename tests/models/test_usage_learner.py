@@ -44,7 +44,7 @@ def test_logits_against_numpy(make_learner, name, options):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("options", HEADS)
-@pytest.mark.parametrize("execution", ["while", "xla"])
+@pytest.mark.parametrize("execution", ["while", pytest.param("xla", marks=pytest.mark.slow)])
 def test_a_training_step_reaches_every_weight(make_learner, name, options, execution):
     learner = make_learner(name, execution=execution, **options)
     for i, weight in enumerate(learner.trainable_variables):
@@ -57,6 +57,7 @@ def test_a_training_step_reaches_every_weight(make_learner, name, options, execu
         assert np.abs(gradient).max() > 0, weight.name
 
 
+@pytest.mark.slow  # XLA
 @pytest.mark.parametrize("name", NAMES)
 def test_compiled_gradients_are_the_loops(make_learner, name):
     found = []

@@ -127,6 +127,7 @@ def optimizer():
     return keras.optimizers.Adam(1e-3, jit_compile=False)
 
 
+@pytest.mark.slow  # a step of Inception
 def test_a_step_and_weights_for_another_run(learner, optimizer, episode, tmp_path):
     weights = learner.trainable_variables
     assert learner.width == 2048 and len(weights) > 188 and not learner.finetune_matches

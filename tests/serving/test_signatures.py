@@ -35,7 +35,14 @@ def ask(served, name=OFTEN, signature="classify", **changes):
     return served(name)[1][signature](**tensors(given))
 
 
-@pytest.fixture(scope="module", params=PICTURES)
+# one of each kind of model; the others have the same signatures
+QUICK = ("flmn", "matching", "mmnet", "gaussian_memory", "classifier")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in PICTURES],
+)
 def each(request, served):
     """(learner, signatures) of every model, one after the other."""
     yield served(request.param)
