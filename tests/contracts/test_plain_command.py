@@ -142,7 +142,8 @@ def check_sentences(exported):
 
 @pytest.mark.parametrize(("name", "dataset"), cases())
 def test_the_plain_command_works(words_of, tmp_path, encode, name, dataset):
-    words = [f"--model={name}", *words_of(dataset)]
+    # the usual 320 episodes of a validation would take minutes, all in the same graph
+    words = [f"--model={name}", *words_of(dataset), "--validation_episodes=8"]
     two = 2 * batch_of(words)
     workdir = tmp_path / "run"
     for episodes in (two, 2 * two):  # the second goes on from the first
