@@ -73,9 +73,9 @@ def test_kept_records_have_the_figures_of_the_row_that_they_belong_to():
     assert len(kept) > 70
     for record in kept:
         earlier = papers.named({"name": record["config"]})["paper_row"]
-        row = record.get("paper_row", earlier)
         trained_on, tuned = record["train"]["dataset"], records.tuned(record["protocol"])
-        key = papers.key(row, record["dataset"], trained_on, tuned)
+        key = papers.key(earlier, record["dataset"], trained_on, tuned)
+        assert record.get("paper_row", key) == key
         assert record["paper"] == papers.ROWS.get(key), (record["config"], record["dataset"])
 
 
