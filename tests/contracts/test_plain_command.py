@@ -153,9 +153,10 @@ def test_the_plain_command_works(words_of, tmp_path, encode, name, dataset):
         assert f"Done: {workdir}" in output
         lines = read_metrics(workdir / "metrics.jsonl")
         steps = [line for line in lines if line["kind"] == "train"]
-        assert steps[-1]["episode"] == episodes
+        trained = episodes if name != "pixels" else 0  # which has nothing to train
+        assert [step["episode"] for step in steps][-1:] == ([trained] if trained else [])
         assert all(np.isfinite(step["loss"]) for step in steps)
-        assert lines[-1]["kind"] == "validation" and lines[-1]["episode"] == episodes
+        assert lines[-1]["kind"] == "validation" and lines[-1]["episode"] == trained
 
     succeed(eval_command.main, f"--workdir={workdir}", "--eval_episodes=4")
     (record,) = (workdir / "evaluation").glob("*.json")
