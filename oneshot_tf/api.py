@@ -133,7 +133,8 @@ def export(run: "Run | str | os.PathLike", path=None, *, record=None, **options)
       run: a `Run`, or the folder of one.
       path: the folder that gets the numbered export; None is `export` in the run's folder.
       record: of `evaluate`, for the card; None is the newest in the run's folder, if any.
-      **options: `checkpoint`, `half`; and `steps`, `rate`, `match` of fine-tuning.
+      **options: `checkpoint`, `half`, `views`; `changed`, {option: value} of the model's own that a
+        test may change, such as {"test_steps": 5}; and `steps`, `rate`, `match` of fine-tuning.
 
     Returns:
       The path of the export.

@@ -96,3 +96,18 @@ def previous_labels(labels):
     last = tf.reduce_max(tf.where(earlier, shown[:, None, :], -1), axis=2)
     found = tf.gather(labels, tf.maximum(last, 0), batch_dims=1)
     return tf.where(last >= 0, found, -1)
+
+
+def count_presentations(labels):
+    """How often the label of each step has been shown so far, itself included.
+
+    Args:
+      labels: int32 [B, T].
+
+    Returns:
+      int32 [B, T], from 1.
+    """
+    steps = tf.range(tf.shape(labels)[1])
+    same = labels[:, :, None] == labels[:, None, :]
+    so_far = steps[:, None] >= steps[None, :]
+    return tf.reduce_sum(tf.cast(same & so_far, tf.int32), axis=2)

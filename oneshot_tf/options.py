@@ -86,7 +86,7 @@ class Options:
         rule = field.metadata
         if rule["choices"] is not None and value not in rule["choices"]:
             raise UserError(
-                f"--{field.name} must be one of {', '.join(rule['choices'])}. Received: {value}"
+                f"--{field.name} must be one of {', '.join(map(str, rule['choices']))}. Received: {value}"
             )
         if rule["low"] is not None and value < rule["low"]:
             raise UserError(f"--{field.name} must be at least {rule['low']}. Received: {value}")

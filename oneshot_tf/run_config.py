@@ -133,8 +133,8 @@ class TrainOptions(Options):
     )
     schedule: str = option(
         "constant",
-        "constant, cosine (to zero at the last episode), halve, or decay",
-        choices=("constant", "cosine", "halve", "decay"),
+        "constant, cosine or linear (to zero at the last episode), halve, or decay",
+        choices=("constant", "cosine", "linear", "halve", "decay"),
     )
     halve_every: int = option(320_000, "episodes between halvings of the schedule `halve`", low=1)
     decay_from: int = option(0, "episodes before the schedule `decay` lowers the rate", low=0)

@@ -4,6 +4,8 @@ import dataclasses
 
 from oneshot_tf.options import Options, option
 
+VIEWS = (1, 4, 8)
+
 
 @dataclasses.dataclass(frozen=True)
 class TestOptions(Options):
@@ -40,6 +42,13 @@ class TestOptions(Options):
     )
     test_rotations: bool | None = option(None, "rotated classes are classes as well")
     augment_test: bool | None = option(None, "turn and shift the test pictures as in training")
+    rounds: bool = option(
+        False, "sequence: every class is shown once before any is shown again, and so on"
+    )
+    within_group: bool = option(
+        False,
+        "all classes of an episode are of one group, such as an alphabet: a harder test",
+    )
     mirrored_copies: str | None = option(
         None, "of a data set that has them: none, horizontal or vertical (default: as in training)"
     )
@@ -58,6 +67,16 @@ class TestOptions(Options):
     )
     orders: int | None = option(
         None, "few_shot: matching with fce, orders of the support that are averaged", low=1
+    )
+    views: int = option(
+        1,
+        "few_shot: mean of the answers to so many views, 4 quarter turns, 8 with their mirror images",
+        choices=VIEWS,
+    )
+    test_steps: int | None = option(
+        None,
+        "few_shot: gradient steps of a learner that adapts (default: as the run says)",
+        low=0,
     )
     finetune_steps: int = option(
         0, "few_shot: Adam steps on each episode's support before the answer", low=0

@@ -17,6 +17,9 @@ from oneshot_tf.data.dataset import from_classes
 from oneshot_tf.run_config import DataOptions
 from oneshot_tf.sampling import source
 
+# for the workers, which start after this: with an arena a thread, memory that is freed stays theirs
+os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)  # what commands print is tested as users see it
 IMAGE_SIZE, WAY, SHOT = 8, 3, 4
 # where a model has an option of this name, the small model has this value
 SMALL = {
@@ -34,6 +37,8 @@ SMALL = {
     "style": 3,
     "reader_hidden_size": 6,
     "unrolled": 5,
+    "passes": 2,
+    "parts": 2,
 }
 
 

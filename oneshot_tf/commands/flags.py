@@ -246,7 +246,7 @@ def _field_lines(cls, defaults, listed_already=()):
         if field.name in listed_already:
             continue
         choices = field.metadata["choices"]
-        allowed = f" [{'|'.join(choices)}]" if choices else ""
+        allowed = f" [{'|'.join(map(str, choices))}]" if choices else ""
         value = defaults.get(field.name, field.default)
         default = "" if value is None else f" (default: {value})"
         before = field.metadata["formerly"]

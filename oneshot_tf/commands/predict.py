@@ -80,7 +80,9 @@ def query_files(text):
     files = []
     for word in [text] if os.path.exists(text) else text.split(","):
         path = pathlib.Path(word)
-        if path.is_dir():
+        if not word.strip():  # which would be the current folder
+            found = []
+        elif path.is_dir():
             inside = [p for p in sorted(path.iterdir()) if p.is_file()]
             found = [p for p in inside if p.name[0] != "." and p.name.lower() not in folder.JUNK]
         elif path.is_file():

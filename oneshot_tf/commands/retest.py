@@ -41,6 +41,8 @@ def eval_words(record):
         words.append(f"--split={record['split']['name']}")
     if protocol["kind"] == "few_shot":
         words += _of_queries(record)
+    elif protocol["way"] != record["options"]["train"]["way"]:
+        words += [f"--{name}={protocol[name]}" for name in ("way", "shot")]
     elif protocol["shot"] != record["options"]["train"]["shot"]:
         words.append(f"--shot={protocol['shot']}")
     # without a word, another data set than the run's has no turned classes
@@ -50,6 +52,7 @@ def eval_words(record):
     ):
         if protocol[name] != usual:
             words.append(f"--{'' if protocol[name] else 'no'}{name}")
+    words += [f"--{name}" for name in ("rounds", "within_group") if protocol.get(name)]
     mirrored = protocol.get("mirrored_copies", "none")
     if own and mirrored != given.get("mirrored_copies", "none"):
         words.append(f"--mirrored_copies={mirrored}")
@@ -57,6 +60,9 @@ def eval_words(record):
         words.append(f"--bn={protocol['bn']}")
     if protocol.get("orders", 1) != model.get("orders", 1):
         words.append(f"--orders={protocol['orders']}")
+    usual_steps = model.get("steps") if model.get("test_steps") is None else model["test_steps"]
+    if protocol.get("steps", usual_steps) != usual_steps:
+        words.append(f"--test_steps={protocol['steps']}")
     return words
 
 
@@ -65,6 +71,8 @@ def _of_queries(record):
     protocol, words = record["protocol"], [f"--eval_queries={record['protocol']['queries']}"]
     if tuple(record["accuracy"]) not in USUAL:
         words += [f"--{name}={','.join(map(str, protocol[name]))}" for name in ("way", "shot")]
+    if "views" in protocol:
+        words.append(f"--views={protocol['views']}")
     for name, value in protocol.get("finetune", {}).items():
         words.append(f"--finetune_{name}={value}")
     return words

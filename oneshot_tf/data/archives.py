@@ -1,5 +1,6 @@
 """Opening archives that may be damaged or hostile."""
 
+import lzma
 import pathlib
 import tarfile
 import zipfile
@@ -19,8 +20,8 @@ _HEADERS = (
 )  # fmt: skip
 _MAX_HEADER = 1 << 20
 TAR_SUFFIXES = (".tar", ".tgz", ".tar.gz")
-# what reading a member of an open `ZipFile` raises where it is damaged
-DAMAGE = (zipfile.BadZipFile, OSError, EOFError, zlib.error, RuntimeError)
+# what opening a `ZipFile` or reading a member of it raises where it is damaged
+DAMAGE = (zipfile.BadZipFile, OSError, EOFError, zlib.error, lzma.LZMAError, RuntimeError)
 
 
 def damaged(path, error):
@@ -70,7 +71,7 @@ def open_zip(path):
     """
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (*DAMAGE, ValueError) as error:
         raise damaged(path, error) from None
     try:
         infos = archive.infolist()

@@ -15,6 +15,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+import filelock
 import tqdm
 
 from oneshot_tf.errors import UserError
@@ -64,26 +65,54 @@ def fetch(urls, target, md5):
     target = pathlib.Path(target)
     if target.is_file():
         return target
-    part = target.with_name(target.name + ".part")
-    reachable = _reachable(urls)
-    failures = [] if reachable else ["no network: no mirror could be reached"]
-    for url in reachable:
-        try:
-            with _writing(target):
-                target.parent.mkdir(parents=True, exist_ok=True)
-                part.touch()
-                _from_mirror(url, part, md5)
-                os.replace(part, target)
+    failures = ["no network: no mirror could be reached"]
+    if reachable := _reachable(urls):
+        with _alone(target):
+            if not target.is_file():  # else another process was faster
+                failures = _from_mirrors(reachable, target, md5)
+        if target.is_file():
             return target
-        except _Failed as failure:
-            failures.append(f"{urllib.parse.urlsplit(url).netloc}: {failure}")
-    if reachable and part.stat().st_size == 0:
-        part.unlink()
     raise DownloadError(
         f"{target.name} is not in {target.parent} and could not be downloaded "
         f"({'; '.join(failures)}); put the file there, or name its folder with --data_dir=DIR "
         "or ONESHOT_TF_DATA"
     )
+
+
+def _from_mirrors(urls, target, md5):
+    """Makes the file from the first mirror that delivers it; what went wrong with those before."""
+    part, failures = target.with_name(target.name + ".part"), []
+    for url in urls:
+        try:
+            with _writing(target):
+                part.touch()
+                _from_mirror(url, part, md5)
+                os.replace(part, target)
+            return failures
+        except _Failed as failure:
+            failures.append(f"{urllib.parse.urlsplit(url).netloc}: {failure}")
+    if part.stat().st_size == 0:
+        part.unlink()
+    return failures
+
+
+@contextlib.contextmanager
+def _alone(target):
+    """One process at a time fetches a file; others wait. The folder is made."""
+    with _writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(target.with_name(f".{target.name}.lock"))
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            print(f"Another process fetches {target.name}; waiting for it.", file=sys.stderr)
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+        with contextlib.suppress(OSError):  # Windows keeps it while another waits for it
+            pathlib.Path(lock.lock_file).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -106,4 +106,5 @@ SOURCE = DataSource(
     load,
     licence="Omniglot (Lake, Salakhutdinov and Tenenbaum, 2015): MIT licence",
     splits=splits.OMNIGLOT_SPLITS,
+    group_of=lambda name: name.split("/")[0],  # its alphabet
 )

@@ -13,9 +13,11 @@ that began on the files goes on here.
 
 import dataclasses
 import functools
+import itertools
 import os
 import pathlib
 import typing
+import zipfile
 import zlib
 
 import numpy as np
@@ -28,6 +30,10 @@ from oneshot_tf.files import read_json
 FORMAT = 1
 INDEX, TABLE, SHARDS = "prepared.json", "rows.npz", "shards"
 SETTINGS = ("image_size", "channels", "ink")  # of `DataOptions`: what pixels depend on
+
+
+# what numpy's reader raises on headers that a damaged file may have, beside what one expects
+_ODD = (TypeError, SyntaxError, AttributeError, NotImplementedError, MemoryError, OverflowError)
 
 
 class Table(typing.NamedTuple):
@@ -126,6 +132,7 @@ def load(name, folder, options):
     """
     index = read_json(folder / INDEX)
     _check(index, name, folder, options)
+    _check_form(index, folder)
     shards = [folder / SHARDS / shard for shard in index["shards"]]
     for path, size in zip(shards, index["shards"].values(), strict=True):
         if not path.is_file() or path.stat().st_size != size:
@@ -169,10 +176,10 @@ def check_memory(needed):
 
 def _check(index, name, folder, options):
     """Refuses what was prepared for something else."""
-    if index.get("format") != FORMAT:
+    found = index.get("format") if isinstance(index, dict) else None
+    if found != FORMAT:
         raise UserError(
-            f"{folder / INDEX} must be of format {FORMAT}. Received: {index.get('format')}; prepare "
-            "the pictures again"
+            f"{folder / INDEX} must be of format {FORMAT}. Received: {found!r}; prepare the pictures again"
         )
     wanted = {"dataset": name, **settings_of(options)}
     for field, value in wanted.items():
@@ -181,6 +188,31 @@ def _check(index, name, folder, options):
                 f"{folder} was prepared with --{field}={index.get(field)}. Received: --{field}={value}; "
                 "say the same, or prepare the pictures again"
             )
+
+
+def _check_form(index, folder):
+    """Refuses an index that names no classes, or files elsewhere."""
+    classes, offsets, shards = (index.get(name) for name in ("classes", "offsets", "shards"))
+    right = (
+        _all_of(str, classes)
+        and _all_of(int, offsets)
+        and len(offsets) == len(classes) + 1
+        and offsets[0] == 0
+        and all(a < b for a, b in itertools.pairwise(offsets))
+        and isinstance(shards, dict)
+        and all(pathlib.PurePath(name).parts == (name,) for name in shards)
+        and _all_of(int, list(shards.values()))
+    )
+    if not right:
+        raise UserError(
+            f"{folder / INDEX} is damaged (classes, offsets or shards are none); prepare the pictures "
+            "again"
+        )
+
+
+def _all_of(kind, values):
+    """Whether this is a list of some such, none of them a bool."""
+    return isinstance(values, list) and bool(values) and all(type(v) is kind for v in values)
 
 
 def settings_of(options):
@@ -193,6 +225,9 @@ def read_table(path):
     """The `Table` of an .npz file, or None where it cannot be read."""
     try:
         with np.load(path) as arrays:
-            return Table(*(arrays[field] for field in Table._fields))
-    except (OSError, ValueError, KeyError, EOFError, zlib.error):
+            table = Table(*(arrays[field] for field in Table._fields))
+    except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, *_ODD):
         return None
+    kinds = [array.dtype.kind for array in table]
+    alike = len({array.shape for array in table}) == 1 and table.at.ndim == 1
+    return table if alike and kinds == list("iiuSii") else None

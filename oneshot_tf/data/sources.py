@@ -24,6 +24,7 @@ class DataSource:
       picture_files: whether it is made of single picture files, which need not be read at once.
       vocabulary: how many tokens its sentences are made of; 0: it is of pictures.
       splits: names of its splits in `split_files/`, the default first.
+      group_of: (class name) -> the group that the class is of, such as an alphabet; None: it has none.
     """
 
     load: typing.Callable
@@ -33,3 +34,4 @@ class DataSource:
     picture_files: bool = False
     vocabulary: int = 0
     splits: tuple[str, ...] = ()
+    group_of: typing.Callable | None = None

@@ -9,7 +9,7 @@ import statistics
 import numpy as np
 
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import records, tables
+from oneshot_tf.evaluation import record_form, records, tables
 from oneshot_tf.files import read_json
 
 # what the episodes of a test are made by; of the ways and shots of few-shot tests each has its own
@@ -49,7 +49,7 @@ def choose(name, kept):
     """
     if name.endswith(".json"):
         record = read_json(name)
-        tables.check(record, name)
+        record_form.check(record, name)
         return [record]
     found = [record for record in kept if record["config"] == name]
     if not found:

@@ -32,6 +32,10 @@ _KAISER = (
     "not turned (the authors' code). k shots are the (k+1)-th picture of a class in one sequence, whose "
     "earlier queries are in the memory as well"
 )
+_ADAPT = (
+    "1,200 of Omniglot's characters train and 423 test, drawn at random; turned characters train as "
+    "classes; queries are normalised by the statistics of all queries of the episode: transductive"
+)
 _IMAGENET = "ImageNet without 118 classes to train, these 118 to test; 5 ways, 1 shot"
 _RAVI = "miniImageNet, 64 classes to train, 16 to validate, 20 to test (Ravi and Larochelle)"
 _WORDS = (
@@ -68,6 +72,37 @@ _OF_ROWS = [
         ("mmnet_omniglot",),
         "omniglot",
         f'{_MN} (it follows Vinyals et al.: "the most common split"); 500 episodes, 15 queries a class',
+    ),
+    (
+        ("maml_omniglot", "maml_first_order_omniglot", "meta_sgd_omniglot", "anil_omniglot"),
+        "omniglot",
+        _ADAPT,
+    ),
+    (
+        ("meta_networks_omniglot",),
+        "omniglot",
+        f'{_MN} (its "previous split")',
+    ),
+    (
+        (
+            "maml_mini_imagenet",
+            "maml_first_order_mini_imagenet",
+            "anil_mini_imagenet",
+            "meta_sgd_mini_imagenet",
+        ),
+        "mini_imagenet",
+        f"{_RAVI}; queries are normalised by the statistics of all queries: transductive",
+    ),
+    (
+        ("reptile_mini_imagenet", "meta_lstm_mini_imagenet", "meta_networks_mini_imagenet"),
+        "mini_imagenet",
+        _RAVI,
+    ),
+    (
+        ("reptile_omniglot",),
+        "omniglot",
+        "1,200 of Omniglot's characters train and 423 test, drawn at random; turned characters train as "
+        "classes; 10,000 episodes with one query a class, each normalised together with the support",
     ),
     (("rare_events_omniglot",), "omniglot", _KAISER),
     (

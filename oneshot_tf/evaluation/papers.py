@@ -78,6 +78,23 @@ ROWS = {
     "matching_mini_imagenet": _few_shot(43.40, 51.09),
     "matching_fce_mini_imagenet": _few_shot(43.56, 55.31),
     "prototypical_mini_imagenet": _few_shot(49.42, 68.20),
+    # learners that adapt, with statistics of the queries (transductive): [MAML] Finn et al. 2017, table
+    # 1; of first order as [R] Nichol et al. 2018 ran it; [R] not transductive; [MSGD] Li et al. 2017
+    "maml_omniglot": _few_shot(98.7, 99.9, 95.8, 98.9),
+    "maml_first_order_omniglot": _few_shot(98.3, 99.2, 89.4, 97.9),
+    "reptile_omniglot": _few_shot(95.39, 98.90, 88.14, 96.65),
+    "anil_omniglot": _row(96.2, 98.0, keys=("20w1s", "20w5s")),
+    "meta_sgd_omniglot": _few_shot(99.53, 99.93),
+    # [NET] Munkhdalai and Yu 2017, characters split at random
+    "meta_networks_omniglot": _row(98.95, 97.0, keys=("5w1s", "20w1s")),
+    # on Ravi and Larochelle's split: the same papers, and [ML] Ravi and Larochelle 2017
+    "maml_mini_imagenet": _few_shot(48.70, 63.11),
+    "maml_first_order_mini_imagenet": _few_shot(48.07, 63.15),
+    "anil_mini_imagenet": _few_shot(46.7, 61.5),
+    "meta_sgd_mini_imagenet": _few_shot(50.47, 64.03),
+    "reptile_mini_imagenet": _few_shot(47.07, 62.74),
+    "meta_lstm_mini_imagenet": _few_shot(43.44, 60.60),
+    "meta_networks_mini_imagenet": _few_shot(49.21),
     # [MN] table 3, all of ImageNet. Its columns on classes that were trained on (42.8 and 43.0 by
     # pixels, 92.6 and 90.0 by the classifier, 97.0 and 96.4 by matching) are no one-shot test and
     # not made here; nor is its oracle, about 99 everywhere: a full softmax over all 1,000 classes.

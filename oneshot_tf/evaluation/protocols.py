@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from oneshot_tf.errors import UserError
 from oneshot_tf.ops import losses
+from oneshot_tf.ops.views import averaged
 from oneshot_tf.sampling import pipeline
 
 BATCH = 20  # episodes answered at once
@@ -87,6 +88,30 @@ def finetuning(learner, steps, rate, match):
         )
     settings = {"steps": steps, "rate": rate, "match": match}
     return lambda episode: learner.finetuned(episode, **settings), {"finetune": settings}
+
+
+def answering(learner, steps=0, rate=1e-3, match="own", views=1):
+    """Another answer than the learner's plain one: fine-tuned, the mean of several views, or both.
+
+    Args:
+      learner: a `Learner`.
+      steps: as of `finetuning`.
+      rate: as of `finetuning`.
+      match: as of `finetuning`.
+      views: how many, see `ops.views.averaged`.
+
+    Returns:
+      As of `finetuning`.
+
+    Raises:
+      UserError: as of `finetuning`, or several views of sentences.
+    """
+    logits_of, described = finetuning(learner, steps, rate, match)
+    if views == 1:
+        return logits_of, described
+    if learner.vocabulary:
+        raise UserError(f"--views turns pictures, and {learner.name} reads sentences; leave it out")
+    return averaged(logits_of or learner, views), {**described, "views": views}
 
 
 def fitting_batch(pictures):

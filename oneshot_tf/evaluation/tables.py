@@ -8,7 +8,7 @@ import statistics
 import numpy as np
 
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import papers, records
+from oneshot_tf.evaluation import papers, record_form, records
 from oneshot_tf.evaluation.paper_protocols import PROTOCOLS
 from oneshot_tf.files import read_json, write_text
 
@@ -16,8 +16,8 @@ PRESENTATIONS = ("1", "2", "3", "4", "5", "10")  # the columns of the papers' ta
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 # what makes two tests the same protocol; the number and seed of the episodes only say how sure
 PROTOCOL = ("kind", "part", "way", "shot", "queries", "test_rotations", "augment_test", "bn")
-PROTOCOL += ("finetune", "orders", "oracle", "mirrored_copies")
-NEEDED = ("model", "config", "seed", "dataset", "protocol", "accuracy", "paper", "train")
+PROTOCOL += ("finetune", "orders", "oracle", "mirrored_copies", "within_group", "views", "rounds")
+PROTOCOL += ("steps",)
 BN = {"support": "support's statistics", "batch": "whole episode's statistics: transductive"}
 USUAL = {"5w1s", "5w5s", "10w1s", "20w1s", "20w5s"}  # columns of the table that all can be in
 HEAD = ["config", "tested on", "seeds", "episodes"]
@@ -44,19 +44,8 @@ def read_records(folder):
     found = []
     for path in sorted(folder.glob("*.json")):
         found.append(read_json(path))
-        check(found[-1], path)
+        record_form.check(found[-1], path)
     return found
-
-
-def check(record, path):
-    """Refuses what is no record.
-
-    Raises:
-      UserError: it lacks what records have.
-    """
-    missing = [n for n in NEEDED if not isinstance(record, dict) or n not in record]
-    if missing:
-        raise UserError(f"{path} is no record: it lacks {', '.join(missing)}; delete or move it")
 
 
 def test_of(record):
@@ -151,14 +140,22 @@ def note(protocol):
         for name, words in [
             ("test_rotations", "rotated classes are classes"),
             ("augment_test", "pictures turned and shifted"),
+            ("within_group", "an episode's classes are of one group"),
         ]
         if protocol.get(name)
     ]
     if "finetune" in protocol:
         softmax = " with a softmax" if protocol["finetune"]["match"] == "softmax" else ""
         notes.append(f"fine-tuned{softmax}, {protocol['finetune']['steps']} steps")
+    if "steps" in protocol:
+        steps = protocol["steps"]
+        notes.append(f"{steps} gradient step{'' if steps == 1 else 's'}")
     if "orders" in protocol:
         notes.append(f"mean over {protocol['orders']} orders of the support")
+    if "rounds" in protocol:
+        notes.append("all classes once, then again")
+    if "views" in protocol:
+        notes.append(f"mean over {protocol['views']} views of the pictures")
     if "mirrored_copies" in protocol:
         notes.append("a picture's mirror image is another picture")
     if protocol.get("oracle"):

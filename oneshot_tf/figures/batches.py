@@ -1,7 +1,6 @@
 """Accuracy of few-shot learners over training batches, and the thinned numbers behind the figure.
 
-There is one figure for each data set: validation accuracy of every config, and its training
-accuracy as a dotted line.
+There is one figure for each data set, with a panel for each task that runs are validated on.
 """
 
 from matplotlib.figure import Figure
@@ -49,6 +48,9 @@ def thin(metrics, config, points=POINTS):
 def draw(curves):
     """The figures of the few-shot runs among these curves.
 
+    Training accuracies are of unlike tasks, and so tell no two models apart: only runs that were
+    validated are drawn, with those that were validated on the same task.
+
     Args:
       curves: {config: [curve of `report.curve_of`]}.
 
@@ -58,31 +60,40 @@ def draw(curves):
     by_dataset = {}
     for config, runs in curves.items():
         for run in runs:
-            if "validation" in run:
-                by_dataset.setdefault(run["dataset"], {}).setdefault(config, []).append(run)
-    return {f"few_shot_{name}": _draw(name, runs) for name, runs in sorted(by_dataset.items())}
+            if run.get("validation"):
+                tasks = by_dataset.setdefault(run["dataset"], {})
+                tasks.setdefault(_task(run), {}).setdefault(config, []).append(run)
+    return {f"few_shot_{name}": _draw(name, tasks) for name, tasks in sorted(by_dataset.items())}
 
 
-def _draw(dataset, configs):
-    figure = Figure(figsize=(10.4, 5.2), dpi=120, facecolor="white", layout="constrained")
-    axes = figure.subplots()
-    lines = "solid: validation classes, most ways and fewest shots; dotted: training, its own task"
-    axes.set_title(f"{dataset}: accuracy after so many training batches\n{lines}", fontsize=11)
+def _task(run):
+    """(way, shot) of a run's validation: the most ways and the fewest shots that it trains on."""
+    return run["way"], run.get("shot_from") or run["shot"]
+
+
+def _draw(dataset, tasks):
+    size = (10.4, 1.2 + 4.0 * len(tasks))
+    figure = Figure(figsize=size, dpi=120, facecolor="white", layout="constrained")
+    figure.suptitle(f"{dataset}: accuracy on validation classes", fontsize=11)
+    panels = figure.subplots(len(tasks), squeeze=False)[:, 0]
+    for axes, (task, configs) in zip(panels, sorted(tasks.items()), strict=True):
+        _panel(axes, *task, configs)
+    return figure
+
+
+def _panel(axes, way, shot, configs):
+    axes.set_title(f"{way}-way {shot}-shot", fontsize=10)
     handles = []
     for i, (config, runs) in enumerate(sorted(configs.items())):
         look = {"color": COLOURS[i % len(COLOURS)], "marker": MARKS[i // len(COLOURS) % len(MARKS)]}
-        _line(axes, runs, "points", look["color"], ls=":", lw=1.3)
-        last = _line(axes, runs, "validation", ls="-", lw=1.8, markersize=3.5, **look)
+        last = _line(axes, runs, ls="-", lw=1.8, markersize=3.5, **look)
         axes.plot([], [], label=_label(config, runs, last), **look)
-        handles.append((-1.0 if last is None else last, axes.lines[-1]))
+        handles.append((last, axes.lines[-1]))
     low, high = limits([run for runs in configs.values() for run in runs])
-    for way in {run["way"] for runs in configs.values() for run in runs}:
-        if 100.0 / way < low:
-            continue
+    if 100.0 / way >= low:
         axes.axhline(100.0 / way, color="gray", lw=0.8, ls="--")
         words = {"fontsize": 8, "ha": "right", "va": "bottom", "color": "gray"}
-        place = (0.995, 100.0 / way)
-        axes.annotate(f"chance, {way}-way", place, xycoords=("axes fraction", "data"), **words)
+        axes.annotate("chance", (0.995, 100.0 / way), xycoords=("axes fraction", "data"), **words)
     sizes = sorted({run["batch_size"] for runs in configs.values() for run in runs})
     sizes = " or ".join(map(str, sizes))
     axes.set_xlabel(f"updates (a batch: {sizes} episodes, pictures or texts)")
@@ -94,32 +105,28 @@ def _draw(dataset, configs):
     axes.grid(alpha=0.3)
     # in the order of the curves' ends
     best_first = [handle for _, handle in sorted(handles, key=lambda h: -h[0])]
-    figure.legend(handles=best_first, loc="outside right center", fontsize=8, frameon=False)
-    return figure
+    words = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "fontsize": 8, "frameon": False}
+    axes.legend(handles=best_first, **words)
 
 
 def limits(runs):
     """Where the accuracy axis begins and ends: around all curves after their first twentieth."""
     values = []
-    for run in runs:
-        for part in (run["points"], run["validation"]):
-            values += [p["accuracy"] for p in part if p["episode"] >= part[-1]["episode"] / 20]
-    low, high = min(values, default=0), max(values, default=100)
+    for part in (run["validation"] for run in runs):
+        values += [p["accuracy"] for p in part if p["episode"] >= part[-1]["episode"] / 20]
+    low, high = min(values), max(values)
     return max(0, 5 * int(low // 5) - 5), min(100, 5 * int(-(-high // 5)) + 5)
 
 
 def _label(config, runs, last):
     seeds = f", {len(runs)} seeds" if len(runs) > 1 else ""
-    end = "nothing validated" if last is None else f"{last:.1f} % at the end"
     sizes = [span_words(runs[0][name], runs[0].get(f"{name}_from")) for name in ("way", "shot")]
-    return f"{config}\n{sizes[0]}-way {sizes[1]}-shot{seeds}; {end}"
+    trained = f"trained {sizes[0]}-way {sizes[1]}-shot"
+    return f"{config}\n{trained}{seeds}; {last:.1f} % at the end"
 
 
-def _line(axes, runs, part, color, **look):
-    """The mean over seeds and the range; returns the mean's last value, None without a point."""
-    runs = [run for run in runs if run[part]]
-    if not runs:
-        return None
-    updates = [[p["episode"] / run["batch_size"] for p in run[part]] for run in runs]
-    values = [[p["accuracy"] for p in run[part]] for run in runs]
+def _line(axes, runs, color, **look):
+    """The mean over seeds and the range; returns the mean's last value."""
+    updates = [[p["episode"] / run["batch_size"] for p in run["validation"]] for run in runs]
+    values = [[p["accuracy"] for p in run["validation"]] for run in runs]
     return plot_seeds(axes, updates, values, color, **look)

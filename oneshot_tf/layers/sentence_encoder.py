@@ -14,8 +14,9 @@ from oneshot_tf.layers.unroll import unroll
 from oneshot_tf.ops import language
 from oneshot_tf.ops.language import BLANK, PADDING
 
-READERS = ("words", "near", "lstm", "bi_lstm")
+READERS = ("words", "near", "places", "lstm", "bi_lstm")
 REACH = 10  # words on each side of the blank that `near` tells apart
+PLACES = (-2, -1, 1, 2)  # beside the blank, whose words have tables of their own in `places`
 
 
 class SentenceWeights(typing.NamedTuple):
@@ -23,12 +24,14 @@ class SentenceWeights(typing.NamedTuple):
 
     Attributes:
       table: [V, E].
-      distances: [2 REACH + 1, E], of the reader "near".
+      distances: [2 REACH + 1, E], of the readers "near" and "places".
+      places: [4, V, E], of the reader "places".
       lstm: `CellWeights` of the reader "lstm", a list of two of "bi_lstm".
     """
 
     table: tf.Tensor
     distances: tf.Tensor | None = None
+    places: tf.Tensor | None = None
     lstm: typing.Any = None
 
 
@@ -41,7 +44,9 @@ class SentenceEncoder(keras.layers.Layer):
       units: of an LSTM.
       reader: one of `READERS`: the mean of the words ("words": the simple encoding of Vinyals et al.,
         2016, who say no more of it); their mean with weights by the distance to the blank, learned
-        ("near"); the last state of an LSTM; or the states of an LSTM of each direction at the blank.
+        ("near"); beside that mean the two words on each side of the blank, each place with a table of
+        its own ("places"); the last state of an LSTM; or the states of an LSTM of each direction at
+        the blank.
       dropout: share of the words' numbers that are left out in training.
     """
 
@@ -52,11 +57,12 @@ class SentenceEncoder(keras.layers.Layer):
 
     def build(self, shape):
         del shape
-        start = keras.initializers.RandomNormal(stddev=0.1)
-        self.table = self.add_weight("words", [self.vocabulary, self.width], initializer=start)
-        if self.reader == "near":
+        self.table = self._table("words", [self.vocabulary, self.width])
+        if self.reader in ("near", "places"):
             weights = [2 * REACH + 1, self.width]
             self.weights_by_distance = self.add_weight("distances", weights, initializer="ones")
+        if self.reader == "places":
+            self.places = self._table("places", [len(PLACES), self.vocabulary, self.width])
         if self.reader == "lstm":
             self.lstm = PlainCell("lstm", self.units, name="lstm")
             self.lstm.build([None, None, self.width])
@@ -65,12 +71,18 @@ class SentenceEncoder(keras.layers.Layer):
             self.lstm.build(None)
         self.built = True
 
+    def _table(self, name, shape):
+        start = keras.initializers.RandomNormal(stddev=0.1)
+        return self.add_weight(name, shape, initializer=start)
+
     @property
     def learned(self):
         """The weights, `SentenceWeights`."""
         own = SentenceWeights(self.table)
-        if self.reader == "near":
-            return own._replace(distances=self.weights_by_distance)
+        if self.reader in ("near", "places"):
+            own = own._replace(distances=self.weights_by_distance)
+        if self.reader == "places":
+            return own._replace(places=self.places)
         if self.reader == "lstm":
             return own._replace(lstm=self.lstm.gate_weights)
         return own._replace(lstm=self.lstm.learned) if self.reader == "bi_lstm" else own
@@ -107,9 +119,23 @@ class SentenceEncoder(keras.layers.Layer):
         if self.reader == "bi_lstm":
             outputs, _ = self.lstm.read(learned.lstm, words, there, training)
             return mean_where(outputs, tokens == BLANK)
-        if self.reader == "near":
-            words *= tf.gather(learned.distances, distances(tokens) + REACH)
-        return mean_where(words, there & (tokens != BLANK))
+        away = distances(tokens)
+        if self.reader != "words":
+            words *= tf.gather(learned.distances, away + REACH)
+        mean = mean_where(words, there & (tokens != BLANK))
+        if self.reader != "places":
+            return mean
+        beside = [self._at(learned, tokens, away, i, noise) for i in range(len(PLACES))]
+        return tf.concat([mean, *beside], axis=1)
+
+    def _at(self, learned, tokens, away, place, noise):
+        """The word at one of `PLACES` by that place's table, [n, E]; 0 where the sentence has ended."""
+        here = tf.cast((away == PLACES[place]) & (tokens != PADDING), tokens.dtype)
+        token = tf.reduce_sum(tokens * here, axis=1)
+        word = tf.gather(learned.places[place], token)
+        noise = None if noise is None else noise + 1 + place
+        word = language.dropout(word, self.dropout, noise)
+        return word * tf.cast(token != PADDING, word.dtype)[:, None]
 
     def flops(self):
         """Operations for one sentence: not counted, they are few beside those of pictures."""

@@ -16,6 +16,12 @@ MODELS = {
     "gaussian_memory": "oneshot_tf.models.gaussian_memory:GaussianMemory",
     "siamese": "oneshot_tf.models.siamese:Siamese",
     "classifier": "oneshot_tf.models.classifier:Classifier",
+    "maml": "oneshot_tf.models.maml:MAML",
+    "anil": "oneshot_tf.models.anil:ANIL",
+    "meta_sgd": "oneshot_tf.models.meta_sgd:MetaSGD",
+    "reptile": "oneshot_tf.models.reptile:Reptile",
+    "meta_lstm": "oneshot_tf.models.meta_lstm:MetaLSTM",
+    "meta_networks": "oneshot_tf.models.meta_networks:MetaNetworks",
     "pixels": "oneshot_tf.models.pixels:Pixels",
     "lstm_lm": "oneshot_tf.models.lstm_lm:LSTMLanguageModel",
 }

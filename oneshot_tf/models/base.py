@@ -40,6 +40,7 @@ class Learner(keras.Model):
       one_device: whether an update goes on from the one before, so that one device trains.
       test_options: names of its options that a test may change, since no weight depends on them.
       finetune_matches: how it can answer after fine-tuning on a support set; () where it cannot.
+      explains: the names of what `explained` gives beside logits.
       compares: whether `compared` gives embeddings.
       takes_backbone: whether a network given from Python can be its encoder, see `FewShotLearner`.
     """
@@ -53,6 +54,7 @@ class Learner(keras.Model):
     one_device = False
     test_options = ()
     finetune_matches = ()
+    explains = ()
     compares = False
     takes_backbone = False
 
@@ -179,6 +181,19 @@ class Learner(keras.Model):
           float32 [B, T, way] for a sequence, [B, Q, way] for queries.
         """
         raise NotImplementedError
+
+    def explained(self, episode):
+        """Logits, and what can be said of how they came about.
+
+        Args:
+          episode: of a type in `answers`.
+
+        Returns:
+          (logits as of `call`, {name: tensor}) with names out of `explains`: "attention" [B, Q, S],
+          how much each support picture spoke for the answer to each query; "read_weights" and
+          "write_weights" [B, T, heads, N] of a memory that a sequence passes.
+        """
+        return self(episode), {}
 
     def predict_labels(self, logits):
         """int32 [B, T or Q]: the labels that logits speak for."""

@@ -45,8 +45,9 @@ class EmbeddingOptions(Options):
     )
     reader: str = option(
         "words",
-        "sentences: the mean of their words; `near`: weighted by the distance to the blank; the last "
-        "state of an lstm; or those at the blank of a bi_lstm (the paper: words)",
+        "sentences: the mean of their words; `near`: weighted by the distance to the blank; `places`: "
+        "beside it the two words on each side of the blank, by tables of their own; the last state of "
+        "an lstm; or those at the blank of a bi_lstm (the paper: words)",
         choices=READERS,
     )
     word_width: int = option(64, "sentences: numbers a word (the paper does not say)", low=1)

@@ -11,6 +11,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode
 from oneshot_tf.models.base import Outcome
 from oneshot_tf.models.few_shot_learner import EmbeddingOptions, FewShotLearner
 from oneshot_tf.ops import losses, matching
@@ -52,6 +53,7 @@ class ExplicitMemory(FewShotLearner):
     """
 
     Options = ExplicitMemoryOptions
+    answers = (FewShotEpisode, SequenceEpisode)
     alone = True
     defaults = {**FewShotLearner.defaults, "way": 20, "batch_size": 4}
 
@@ -87,6 +89,8 @@ class ExplicitMemory(FewShotLearner):
         del labels, training
         return self.represent(support), self.represent(query)
 
+    explains = ()  # slots answer, of which each may hold several pictures
+
     def answer(self, support, labels, query, training=False):
         """Log-probabilities of the classes, by the nearest slot of each, [B, Q, K]."""
         del training
@@ -94,6 +98,48 @@ class ExplicitMemory(FewShotLearner):
         scores = self.sharpness * self.scores(memory, query)
         way = matching.way_of(labels)
         return matching.class_log_probabilities(scores, memory.labels, way, "nearest")
+
+    def call(self, episode, training=False):
+        if isinstance(episode, SequenceEpisode):
+            return self.answer_sequence(episode)
+        return super().call(episode, training)
+
+    def answer_sequence(self, episode):
+        """Asks the memory for each picture, then writes it with its label, as [RE] test.
+
+        Queries are written too, other than in `answer`. Pictures are embedded by running statistics.
+
+        Args:
+          episode: `SequenceEpisode`; -1 is padding, which is asked for and not written.
+
+        Returns:
+          log-probabilities [B, T, K], K the largest label and one; of a class that has not been shown
+          `matching.IMPOSSIBLE`, and all alike before the first.
+        """
+        labels = episode.labels
+        way = tf.maximum(matching.way_of(labels), 1)
+        flat = tf.reshape(episode.inputs, [-1, *self.image_shape])
+        embedded = tf.reshape(self.features(flat), [*_sizes(labels), self.width])
+        count = tf.minimum(self.options.neighbours, most_alike(labels[:, None]) + 1)
+
+        def step(t, memory, now):
+            row, label = now[0][:, None], now[1][:, None]
+            found = self.scores(memory, row)
+            told = matching.class_log_probabilities(
+                self.sharpness * found, memory.labels, way, "nearest"
+            )
+            neighbours = slot_rules.nearest(memory.labels, found, count)
+            return self.write(memory, row, label, neighbours, self._noise(memory, t)), (told[:, 0],)
+
+        rows = self.represent(embedded)
+        by_step = tf.transpose(rows, [1, 0, 2]), tf.transpose(labels)
+        _, (logits,) = scan(step, self.empty(*_sizes(labels)), by_step, (tf.float32,))
+        return tf.transpose(logits, [1, 0, 2])
+
+    def _noise(self, memory, t):
+        """What is added to the slots' ages at step t, in looking for the oldest."""
+        noise = tf.random.stateless_uniform(tf.shape(memory.ages), [0, t], -1.0, 1.0)
+        return self.options.age_noise * noise
 
     def remember(self, rows, labels):
         """One memory an episode, after its support [B, S, E] was written: each class once, then again."""
@@ -155,19 +201,15 @@ class ExplicitMemory(FewShotLearner):
           The memory afterwards and, of every step, what the slots hold that the loss compares
           [G, R, T, 2, E], whether they are there [G, R, T, 2], the answers [G, R, T].
         """
-        options = self.options
         # no more slots can have a label than pictures have it, so one neighbour more is always
         # enough to find the nearest of another label: the same as among all `neighbours`, sooner
-        count = tf.minimum(options.neighbours, most_alike(labels) + 1)
+        count = tf.minimum(self.options.neighbours, most_alike(labels) + 1)
 
         def step(t, memory, now):
             found = self.scores(memory, now[0])
             neighbours = slot_rules.nearest(memory.labels, found, count)
             chosen = slot_rules.contrast(memory.labels, found, neighbours, now[1])
-            noise = options.age_noise * tf.random.stateless_uniform(
-                tf.shape(memory.ages), [0, t], -1.0, 1.0
-            )
-            after = self.write(memory, *now, neighbours, noise)
+            after = self.write(memory, *now, neighbours, self._noise(memory, t))
             return after, (
                 self.held(memory, chosen.slots),
                 chosen.there,
@@ -184,6 +226,11 @@ class ExplicitMemory(FewShotLearner):
             tf.transpose(there, [1, 2, 0, 3]),
             tf.transpose(answers, [1, 2, 0]),
         )
+
+
+def _sizes(labels):
+    """(B, T) of labels [B, T], as tensors."""
+    return tuple(tf.unstack(tf.shape(labels)))
 
 
 def most_alike(labels):

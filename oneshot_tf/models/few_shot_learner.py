@@ -33,6 +33,7 @@ class FewShotLearner(FineTuning, Learner):
     test_options = ("bn",)
     compares = True
     takes_backbone = True
+    explains = ("attention",)  # where an answer is made from `similarities`
     alone = False  # whether running statistics and one network make it a model that `embeds_alone`
     # One model for all four usual settings. More ways than in the test: with as many pictures seen,
     # 60 ways and 5 shots gave 98.9/99.7/95.5/98.7 % on validation classes of Omniglot, 5 to 20 ways
@@ -125,9 +126,21 @@ class FewShotLearner(FineTuning, Learner):
 
     def answer(self, support, labels, query, training=False):
         """Log-probabilities of the classes, [B, Q, K], from embeddings as in `similarities`."""
-        scores = self.similarities(support, labels, query, training)
+        return self.answer_from(self.similarities(support, labels, query, training), labels)
+
+    def answer_from(self, scores, labels):
+        """Log-probabilities of the classes, [B, Q, K], from `similarities` [B, Q, S]."""
         way = matching.way_of(labels)
         return matching.class_log_probabilities(scores, labels, way, self.aggregate)
+
+    def explained(self, episode):
+        if not self.explains:
+            return super().explained(episode)
+        labels = episode.support_labels
+        support, query = self.embed_episode(episode, False)
+        scores = self.similarities(support, labels, query)
+        attention = matching.masked_softmax(scores, labels >= 0)
+        return self.answer_from(scores, labels), {"attention": attention}
 
     def call(self, episode, training=False):
         support, query = self.embed_episode(episode, training)

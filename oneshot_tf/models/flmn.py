@@ -58,10 +58,18 @@ class FLMNOptions(UsageOptions):
     )
     answer_units: int = option(
         128,
-        "units of a hidden layer (ReLU) before the answer (paper: 0, none)",
+        "units of a hidden layer before the answer (paper: 0, none)",
         low=0,
         search=[0, 128],
         earlier=0,
+    )
+    guess_weight: float = option(
+        0.1,
+        "weight in the loss of first presentations, which can only be guessed (the paper: 1)",
+        low=0.0,
+        high=1.0,
+        search=(0.01, 1.0, "log"),
+        earlier=1.0,
     )
     erase_label: bool = option(
         True, "clear a label row when its feature row is reused (paper: false)"

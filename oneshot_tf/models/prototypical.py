@@ -35,6 +35,8 @@ class Prototypical(FewShotLearner):
     def build_weights(self):
         self.add_scale()
 
+    explains = ()  # prototypes answer, no single picture
+
     def answer(self, support, labels, query, training=False):
         del training
         means, names = matching.prototypes(support, labels, matching.way_of(labels))

@@ -9,15 +9,18 @@ import dataclasses
 import tensorflow as tf
 import tf_keras as keras
 
-from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode, previous_labels
+from oneshot_tf.episodes import (
+    FewShotEpisode,
+    SequenceEpisode,
+    count_presentations,
+    previous_labels,
+)
 from oneshot_tf.errors import UserError
 from oneshot_tf.layers.unroll import unroll
 from oneshot_tf.models import encoders
 from oneshot_tf.models.base import Learner, Outcome
-from oneshot_tf.ops import losses
+from oneshot_tf.ops import losses, string_labels
 from oneshot_tf.options import Options, option
-
-CHARACTERS, LENGTH = 5, 5  # string labels: five characters out of five, [MANN] section 4.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +44,13 @@ class SequenceOptions(Options):
         "lstm", "lstm (the papers) or mlp, feed-forward", choices=("lstm", "mlp")
     )
     hidden_size: int = option(200, "units of the controller", low=1, search=[100, 200, 300])
+    guess_weight: float = option(
+        1.0,
+        "weight in the loss of first presentations, which can only be guessed (the papers: 1)",
+        low=0.0,
+        high=1.0,
+        earlier=1.0,
+    )
     execution: str = option(
         "auto",
         "while, unrolled, xla, or auto: the fastest here",
@@ -55,12 +65,13 @@ class SequenceLearner(Learner):
     episode = "sequence"
     answers = (SequenceEpisode, FewShotEpisode)
     one_size = True
+    explains = ("read_weights", "write_weights")
     defaults = {"image_size": 20, "shot": 10, "rotations": False}
 
     def __init__(self, options, **kwargs):
         super().__init__(options, **kwargs)
         self.strings = options.label_encoding == "string"
-        outputs = CHARACTERS * LENGTH if self.strings else self.way
+        outputs = string_labels.WIDTH if self.strings else self.way
         self.encoder = encoders.make_small(options, self.precision)
         self.cell = self.make_cell(options)
         self.classifier = keras.layers.Dense(outputs, name="classifier")
@@ -84,12 +95,12 @@ class SequenceLearner(Learner):
         return self.cell.output_width
 
     def head(self, outputs):
-        """What the classifier is shown of the cell's outputs, [T, B, output width] -> [T, B, D]."""
+        """What the classifier sees of the cell's outputs, [T, B, output width] -> [T, B, D]."""
         return outputs
 
     @property
     def num_labels(self):
-        return CHARACTERS**LENGTH if self.strings else self.way
+        return string_labels.COUNT if self.strings else self.way
 
     @property
     def fixed_way(self):
@@ -114,10 +125,7 @@ class SequenceLearner(Learner):
         """int32 [...] -> float32 [..., label width]; -1 is all zeros."""
         if not self.strings:
             return tf.one_hot(labels, self.way)
-        codes = losses.digits(tf.maximum(labels, 0), CHARACTERS, LENGTH)
-        shape = tf.concat([tf.shape(labels), [self.label_width]], axis=0)
-        flat = tf.reshape(tf.one_hot(codes, CHARACTERS), shape)
-        return flat * tf.cast(labels >= 0, tf.float32)[..., None]
+        return string_labels.encode(labels)
 
     def encode_images(self, images, training):
         """float32 [B, T, H, W, C] -> [B, T, D]."""
@@ -143,15 +151,14 @@ class SequenceLearner(Learner):
         embedded = self.encode_images(episode.inputs, training)
         return self.run(embedded, previous_labels(episode.labels), deferred=training)[0]
 
+    def explained(self, episode):
+        if not isinstance(episode, SequenceEpisode):
+            return super().explained(episode)
+        logits, weights = self._trace(episode)
+        return logits, {name: weights[name.removesuffix("_weights")] for name in self.explains}
+
     def answer_queries(self, episode):
-        """Presents the support, then each query by itself; the state after the support is shared.
-
-        Args:
-          episode: `FewShotEpisode`; labels below `way`.
-
-        Returns:
-          logits [B, Q, way].
-        """
+        """Logits [B, Q, way]: presents the support, then each query by itself from the same state."""
         if self.strings:
             raise UserError("A model with string labels has no few-shot protocol; use sequence")
         labels = episode.support_labels
@@ -169,32 +176,22 @@ class SequenceLearner(Learner):
         return tf.reshape(logits, [tf.shape(labels)[0], queries, self.label_width])
 
     def sequence_loss(self, logits, labels):
-        """[MANN] Eq. 3; for strings the sum over characters."""
-        if not self.strings:
-            return losses.cross_entropy(logits, labels)
-        codes = tf.where(
-            (labels >= 0)[..., None], losses.digits(tf.maximum(labels, 0), CHARACTERS, LENGTH), -1
-        )
-        shape = [logits.shape[0], -1, CHARACTERS]
-        return LENGTH * losses.cross_entropy(
-            tf.reshape(logits, shape), tf.reshape(codes, [logits.shape[0], -1])
-        )
+        """[MANN] Eq. 3, with `guess_weight`; for strings the sum over characters."""
+        weights = None
+        if self.options.guess_weight < 1.0:
+            first = count_presentations(labels) == 1
+            weights = tf.where(first, self.options.guess_weight, 1.0)
+        loss = string_labels.cross_entropy if self.strings else losses.cross_entropy
+        return loss(logits, labels, weights)
 
     def predict_labels(self, logits):
-        if not self.strings:
-            return tf.argmax(logits, axis=-1, output_type=tf.int32)
-        codes = tf.argmax(self._characters(logits), axis=-1, output_type=tf.int32)
-        powers = tf.constant([CHARACTERS ** (LENGTH - 1 - i) for i in range(LENGTH)])
-        return tf.reduce_sum(codes * powers, axis=-1)
-
-    def _characters(self, logits):
-        """[..., LENGTH CHARACTERS] -> [..., LENGTH, CHARACTERS]."""
-        shape = tf.concat([tf.shape(logits)[:-1], [LENGTH, CHARACTERS]], axis=0)
-        return tf.reshape(logits, shape)
+        if self.strings:
+            return string_labels.predict(logits)
+        return tf.argmax(logits, axis=-1, output_type=tf.int32)
 
     def probabilities(self, logits):
         """Of the labels; of strings, of each character: [B, T, LENGTH, CHARACTERS]."""
-        return tf.nn.softmax(self._characters(logits) if self.strings else logits)
+        return tf.nn.softmax(string_labels.characters(logits) if self.strings else logits)
 
     def train_loss(self, episode, state=()):
         embedded = self.encode_images(episode.inputs, True)
@@ -221,9 +218,8 @@ class SequenceLearner(Learner):
 
         Returns:
           numpy arrays: "pictures" [T, H, W, C]; "labels", "predictions", "presentations" and
-          "confidence" (the probability of the answer) [T]; "probabilities" [T, way] unless labels
-          are strings; the cell's weights, as far as it has them: "read", "write" [T, heads, N],
-          "usage" [T, 1, N].
+          "confidence" (of the answer) [T]; "probabilities" [T, way] unless labels are strings; those
+          weights that the cell has: "read", "write" [T, heads, N], "usage" [T, 1, N].
         """
         first = SequenceEpisode(*(part[:1] for part in episode))
         found = {
@@ -234,17 +230,20 @@ class SequenceLearner(Learner):
         }
         return {name: array[0].numpy() for name, array in found.items()}
 
+    def _trace(self, episode):
+        """(logits, {name: the cell's weights [B, T, rows, N]}), at every step."""
+        embedded = self.encode_images(episode.inputs, False)
+        logits, ran = self.run(embedded, previous_labels(episode.labels), trace=True)
+        return logits, {name: tf.transpose(w, [1, 0, 2, 3]) for name, w in ran.trace.items()}
+
     @tf.function(autograph=False)
     def _traced(self, episode):
         """Answers and the cell's weights at every step, [B, T, ...]."""
-        embedded = self.encode_images(episode.inputs, False)
-        logits, ran = self.run(embedded, previous_labels(episode.labels), trace=True)
-        found = {name: tf.transpose(w, [1, 0, 2, 3]) for name, w in ran.trace.items()}
+        logits, found = self._trace(episode)
         found["predictions"] = self.predict_labels(logits)
         if self.strings:
-            found["confidence"] = tf.reduce_prod(
-                tf.reduce_max(self.probabilities(logits), axis=-1), axis=-1
-            )
+            likeliest = tf.reduce_max(self.probabilities(logits), axis=-1)
+            found["confidence"] = tf.reduce_prod(likeliest, axis=-1)
         else:
             found["probabilities"] = tf.nn.softmax(logits)
             found["confidence"] = tf.reduce_max(found["probabilities"], axis=-1)

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import tensorflow as tf
 import tf_keras as keras
 
 from oneshot_tf.models.sequence_learner import SequenceLearner, SequenceOptions
@@ -36,7 +37,13 @@ class UsageOptions(SequenceOptions):
         choices=("both", "read"),
     )
     answer_units: int = option(
-        0, "units of a hidden layer (ReLU) before the answer (papers: 0, none)", low=0
+        0, "units of a hidden layer before the answer (papers: 0, none)", low=0
+    )
+    answer_activation: str = option(
+        "leaky_relu",
+        "of these units; a relu can die for good while nothing is learned yet: one run in six did",
+        choices=("leaky_relu", "relu"),
+        earlier="relu",
     )
 
 
@@ -59,7 +66,9 @@ class UsageLearner(SequenceLearner):
         self.hidden = None
         if self.options.answer_units:
             self.hidden = keras.layers.Dense(
-                self.options.answer_units, activation="relu", name="hidden"
+                self.options.answer_units,
+                activation=getattr(tf.nn, self.options.answer_activation),
+                name="hidden",
             )
             self.hidden.build([None, width])
             width = self.options.answer_units

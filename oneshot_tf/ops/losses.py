@@ -5,17 +5,21 @@ import tensorflow as tf
 from oneshot_tf.ops import shapes
 
 
-def cross_entropy(logits, labels):
+def cross_entropy(logits, labels, weights=None):
     """Mean of -log p(label) over steps and episodes, [MANN] Eq. 3; padding (-1) does not count.
 
     Args:
       logits: [B, T, K].
       labels: int32 [B, T].
+      weights: [B, T], how much each step counts; None: all alike.
     """
     shapes.check(logits=(logits, "B T K"), labels=(labels, "B T"))
     there = tf.cast(labels >= 0, logits.dtype)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(labels, 0), logits)
-    return masked_mean(losses, there)
+    if weights is None:
+        return masked_mean(losses, there)
+    weights = tf.cast(weights, logits.dtype) * there
+    return tf.math.divide_no_nan(tf.reduce_sum(losses * weights), tf.reduce_sum(weights))
 
 
 def masked_mean(values, there):
@@ -38,12 +42,6 @@ def accuracy_by_presentation(correct, presentations, most):
     which = tf.one_hot(presentations - 1, most)
     right = tf.reduce_sum(which * tf.cast(correct, tf.float32)[..., None], axis=1)
     return right, tf.reduce_sum(which, axis=1)
-
-
-def digits(labels, base, length):
-    """Labels as strings of `length` digits, most significant first: int32 [...] -> [..., length]."""
-    powers = tf.constant([base ** (length - 1 - i) for i in range(length)], labels.dtype)
-    return labels[..., None] // powers % base
 
 
 def right_and_shown(answers, labels):

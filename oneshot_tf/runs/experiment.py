@@ -9,7 +9,7 @@ from oneshot_tf import data, models
 from oneshot_tf.data import splits
 from oneshot_tf.data.download import DownloadError
 from oneshot_tf.errors import UserError
-from oneshot_tf.runs import encoder_weights, kinds, workdirs
+from oneshot_tf.runs import encoder_weights, kinds, lock, workdirs
 from oneshot_tf.sampling import pipeline
 from oneshot_tf.sampling import source as sources
 from oneshot_tf.training import cluster, devices, loop, projector, replication
@@ -131,9 +131,10 @@ def train(config, workdir=None, draw=None, *, quiet=False, substitute=True, **gi
             alone = strategy.num_replicas_in_sync == 1
             kept = learner if alone else make_learner(config, **given)
             hooks = make_hooks(kept, config, dataset.select(split.validation), draw, own, quiet)
-            workdirs.prepare(own, config, dataset, split)
-            write_hparams(own, config)
-            loop.train(learner, sample, config.train, own, strategy, hooks, kept, quiet)
+            with lock.held(own):
+                workdirs.prepare(own, config, dataset, split)
+                write_hparams(own, config)
+                loop.train(learner, sample, config.train, own, strategy, hooks, kept, quiet)
     return Trained(kept, config, workdir)
 
 

@@ -4,6 +4,8 @@ import os
 import pathlib
 import shutil
 
+import tensorflow as tf
+
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import protocols, records
 from oneshot_tf.files import dump, read_json
@@ -19,7 +21,8 @@ def export(
     half=False,
     paper=lambda config: None,
     given=(),
-    **finetune,
+    changed=None,
+    **answer,
 ):
     """Exports the model of a workdir.
 
@@ -30,39 +33,26 @@ def export(
       record: a record or the path of one, or None for the newest that fits.
       half: keeps large weights as float16.
       paper: (`RunConfig`) -> that of the paper's text, which the card compares with, or None.
+      changed: {option: value} of the model's `test_options` that are others in the export, or None.
       given: what the model was given from Python, {name: value}; see `experiment.load`.
-      **finetune: `steps`, `rate` and `match` of `protocols.finetuning`; nothing: none.
+      **answer: what `protocols.answering` takes: how it answers, if not plainly.
 
     Returns:
       The path of the export.
     """
     workdir = pathlib.Path(workdir)
-    learner, config, trained = experiment.load(workdir, checkpoint, **dict(given))
+    learner, config, trained = experiment.load(workdir, checkpoint, changed, **dict(given))
     stored = read_json(workdir / "config.json")
-    finetune = {"steps": 0, "rate": 1e-3, "match": "own", **finetune}
-    logits_of, described = protocols.finetuning(learner, **finetune)
+    logits_of, described = protocols.answering(learner, **answer)
     conditions = {**learner.test_conditions(), **described}
     measured = find_record(workdir, record, config, trained, conditions)
 
     def write(folder):
-        fields = {
-            "model": config.model,
-            "config": config.name,
-            "way": learner.fixed_way,
-            "image_size": config.data.image_size,
-            "channels": config.data.channels,
-            "ink": config.data.ink,
-            "half": half,
-            "signatures": signatures.save(
-                learner, folder, config.data.ink, logits_of, workdirs.vocabulary(workdir), half
-            ),
-            **described,
-            "trained": {**trained, **records.origin(stored)},
-            "split": stored["split"],
-            "pictures_sha256": stored["pictures_sha256"],
-            "versions": records.versions(),
-            "commit": records.commit(),
-        }
+        names = signatures.save(
+            learner, folder, config.data.ink, logits_of, workdirs.vocabulary(workdir), half
+        )
+        said = {"half": half, "signatures": names, **described}
+        fields = {**fields_of(config, learner), **said, **origin_of(stored, trained)}
         (folder / "export.json").write_text(dump(fields), encoding="utf-8")
         text = card.text(learner, config, fields, measured, paper(config))
         (folder / "model_card.md").write_text(text, encoding="utf-8")
@@ -70,6 +60,31 @@ def export(
             (folder / "record.json").write_text(dump(measured), encoding="utf-8")
 
     return place(pathlib.Path(output) if output else workdir / "export", write)
+
+
+def fields_of(config, learner):
+    """What an export says of its model."""
+    conditions = learner.test_conditions()
+    return {
+        "model": config.model,
+        "config": config.name,
+        "way": learner.fixed_way,
+        "image_size": config.data.image_size,
+        "channels": config.data.channels,
+        "ink": config.data.ink,
+        **{name: conditions[name] for name in ("steps",) if name in conditions},
+    }
+
+
+def origin_of(stored, trained):
+    """What an export says of where it comes from: `stored` is the run's `config.json`."""
+    return {
+        "trained": {**trained, **records.origin(stored)},
+        "split": stored["split"],
+        "pictures_sha256": stored["pictures_sha256"],
+        "versions": records.versions(),
+        "commit": records.commit(),
+    }
 
 
 def place(parent, write):
@@ -91,10 +106,9 @@ def place(parent, write):
             if not path.exists():  # rename would replace an empty folder
                 temporary.rename(path)
                 return path
-    except OSError as error:
-        raise UserError(
-            f"{parent} cannot be written ({error.strerror}); name another --output"
-        ) from None
+    except (OSError, tf.errors.OpError) as error:  # the latter where TensorFlow writes
+        reason = error.strerror if isinstance(error, OSError) else error.message.splitlines()[0]
+        raise UserError(f"{parent} cannot be written ({reason}); name another --output") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -110,7 +124,7 @@ def find_record(workdir, path, config, trained, conditions):
     Args:
       workdir: the run's folder.
       path: a record or the path of one that must fit, or None for the newest that does: one on test classes, of
-        the data trained on where there is such.
+        the data trained on and of the usual protocol where there is such.
       config: `RunConfig`.
       trained: {"episodes", "checkpoint"} of the weights.
       conditions: what the record has to say of how answers are made, see `Learner.test_conditions`.
@@ -125,7 +139,7 @@ def find_record(workdir, path, config, trained, conditions):
     def fits(record):
         same = record.get("config") == config.name and record.get("seed") == config.train.seed
         usual = {"bn": "running", **record["protocol"]}
-        names = ("bn", "orders", "finetune")
+        names = ("bn", "orders", "finetune", "views", "steps")
         same = same and all(usual.get(name) == conditions.get(name) for name in names)
         return same and all(
             record["train"].get(k) == trained[k] for k in ("episodes", "checkpoint")
@@ -145,4 +159,11 @@ def find_record(workdir, path, config, trained, conditions):
     fitting = [record for record in map(read_json, found) if fits(record)]
     fitting = [record for record in fitting if record["protocol"].get("part") != "validation"]
     own = [record for record in fitting if record["dataset"] == config.data.dataset]
-    return (own or fitting or [None])[-1]
+    usual = [record for record in own if _usual(record["protocol"], config)]
+    return (usual or own or fitting or [None])[-1]
+
+
+def _usual(protocol, config):
+    """Whether a test drew its episodes as tests of the run do where nothing is said."""
+    turned = protocol.get("test_rotations", False) == config.data.test_rotations
+    return turned and not {"within_group", "rounds", "mirrored_copies"} & set(protocol)

@@ -8,7 +8,7 @@ from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import read_json
 from oneshot_tf.runs import experiment
-from oneshot_tf.sampling import source
+from oneshot_tf.sampling import choice, source
 
 SAID = ("dataset", "data_dir", "read", "skip_damaged", "test_rotations", "augment_test")
 # how a data set's files are read: of another one, the run's values say nothing
@@ -66,6 +66,22 @@ def classes(config, workdir, test):
     if options.dataset == config.data.dataset and not test.split:
         check_split(workdir, split)
     return dataset.select(getattr(split, test.part)), split.describe()
+
+
+def within_groups(drawn_from, dataset):
+    """A `Source` whose episodes are each of one group of the classes of a data set.
+
+    Raises:
+      UserError: its classes are of no groups.
+    """
+    group_of = data.find(dataset.name).group_of if dataset.name in data.DATASETS else None
+    if group_of is None:
+        raise UserError(
+            f"--within_group needs classes in groups, as Omniglot's in alphabets. {dataset.name} has "
+            "none; leave it out"
+        )
+    names = [group_of(name) for name in dataset.class_names]
+    return drawn_from._replace(population=choice.within_groups(drawn_from.population, names))
 
 
 def check_split(workdir, split):

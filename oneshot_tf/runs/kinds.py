@@ -3,7 +3,7 @@
 A model names its kind (`Learner.episode`); all that depends on it is here, in one object a kind.
 """
 
-from oneshot_tf.episodes import ClozeEpisode
+from oneshot_tf.episodes import ClozeEpisode, SequenceEpisode
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import papers, perplexity, protocols
 from oneshot_tf.runs import plans
@@ -94,6 +94,8 @@ class FewShot:
           source: `Source` of the classes to test on.
           test: `TestOptions`.
         """
+        if test.protocol == "sequence" and SequenceEpisode in learner.answers:
+            return plans.sequence_plan(learner, config, source, test)
         if test.protocol not in (None, *self.protocols):
             raise UserError(
                 f"{config.model} answers queries, no sequences; use --protocol=few_shot"

@@ -5,9 +5,10 @@ import typing
 
 import tensorflow as tf
 
-from oneshot_tf.episodes import ClozeEpisode
+from oneshot_tf.episodes import ClozeEpisode, SequenceEpisode
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import protocols
+from oneshot_tf.ops import views
 from oneshot_tf.sampling import few_shot, sequence
 from oneshot_tf.sampling import source as sources
 
@@ -46,14 +47,23 @@ def sequence_plan(learner, config, source, test):
       test: `TestOptions`.
     """
     train = config.train
+    if test.views > 1:
+        raise UserError("--views is for queries after a support set; use --protocol=few_shot")
     (way, *ways), (shot, *shots) = test.way or (train.way,), test.shot or (train.shot,)
     if ways or shots:
         raise UserError("--way and --shot must be one number each for sequences")
-    if way != train.way:
+    if learner.fixed_way and way != train.way:
         raise UserError(f"--way must be {train.way}, as trained. Received: {way}")
-    sampler = functools.partial(sequence_sampler, learner, config, source, shot, test)
+    if learner.test_conditions()["bn"] != "running":
+        raise UserError("A sequence is answered picture by picture: --bn must be running")
+    sampler = functools.partial(sequence_sampler, learner, way, shot, source, test)
     return Plan(
-        protocol={"kind": "sequence", "way": train.way, "shot": shot},
+        protocol={
+            "kind": "sequence",
+            "way": way,
+            "shot": shot,
+            **({"rounds": True} if test.rounds else {}),
+        },
         keys=(),
         measure=lambda: protocols.sequence(learner, sampler(), test.eval_episodes, shot),
         first=lambda: sampler(batch=1)(tf.constant(0, tf.int64)),
@@ -64,14 +74,15 @@ def few_shot_plan(learner, config, source, test):
     """Accuracy on queries, for the ways and shots given or the usual ones; as `sequence_plan`."""
     settings = settings_of(learner, config, source, test)
     queries = queries_of(learner, test)
-    logits_of, described = protocols.finetuning(
-        learner, test.finetune_steps, test.finetune_rate, test.finetune_match
+    logits_of, described = protocols.answering(
+        learner, test.finetune_steps, test.finetune_rate, test.finetune_match, test.views
     )
     ways, shots = (sorted({s[i] for s in settings}) for i in (0, 1))
 
     def first():
-        if learner.fixed_way:  # it draws sequences
-            sample = sequence_sampler(learner, config, source, config.train.shot, test, batch=1)
+        if learner.fixed_way and SequenceEpisode in learner.answers:  # it draws sequences
+            train = config.train
+            sample = sequence_sampler(learner, train.way, train.shot, source, test, batch=1)
         else:
             sample = few_shot_sampler(source, *settings[0], queries, test, batch=1)
         return sample(tf.constant(0, tf.int64))
@@ -114,13 +125,13 @@ def settings_of(learner, config, source, test):
 
 def measure_few_shot(learner, source, settings, queries, logits_of, test):
     """{setting: accuracy}; every picture is embedded once where that gives the same answers."""
-    once = logits_of is None and learner.embeds_alone and not source.varied
+    once = not test.finetune_steps and learner.embeds_alone and not source.varied
     if once:
-        source = sources.embedded(source, learner.features)
-        logits_of = learner.answer_embedded
+        source = sources.embedded(source, views.side_by_side(learner.features, test.views))
+        logits_of = views.averaged_embedded(learner.answer_embedded, test.views)
     accuracy = {}
     for way, shot in settings:
-        batch = protocols.fitting_batch(way * (shot + queries))
+        batch = protocols.fitting_batch(way * (shot + queries) * test.views)
         if once:
             pairs = way * queries * way * shot * source.features.shape[1]
             batch = max(1, min(protocols.BATCH, MOST_NUMBERS // pairs))
@@ -131,16 +142,17 @@ def measure_few_shot(learner, source, settings, queries, logits_of, test):
     return accuracy
 
 
-def sequence_sampler(learner, config, source, shot, test, batch=protocols.BATCH):
+def sequence_sampler(learner, way, shot, source, test, batch=protocols.BATCH):
     """(first) -> sequence episodes of the test."""
     return sequence.sampler(
         source,
         seed=test.eval_seed,
         stream=test.part,
         batch=batch,
-        way=config.train.way,
+        way=way,
         per_class=shot,
-        num_labels=learner.num_labels,
+        num_labels=learner.num_labels if learner.fixed_way else way,
+        rounds=test.rounds,
     )
 
 

@@ -56,6 +56,8 @@ def evaluate(workdir, test, folders, figures=None, **given):
     mirrored = getattr(held_out.data_options(config, test), "mirrored_copies", "none")
     if mirrored != "none":
         protocol["mirrored_copies"] = mirrored
+    if test.within_group:
+        protocol["within_group"] = True
     blank = dict.fromkeys(plan.keys)
     trained |= records.origin(read_json(pathlib.Path(workdir) / "config.json"))
     record = records.make(config, source.dataset.name, split, protocol, blank, learner, trained)
@@ -72,7 +74,7 @@ def evaluate(workdir, test, folders, figures=None, **given):
 
 def prepare(workdir, test, figures=None, **given):
     """All that a test needs: (learner, `RunConfig`, {"episodes", ...}, `Source`, split's description)."""
-    changed = {name: getattr(test, name) for name in ("bn", "orders")}
+    changed = {name: getattr(test, name) for name in ("bn", "orders", "test_steps")}
     changed = {name: value for name, value in changed.items() if value is not None}
     learner, config, trained = experiment.load(workdir, test.checkpoint, changed, **given)
     dataset, split = held_out.classes(config, workdir, test)
@@ -80,6 +82,8 @@ def prepare(workdir, test, figures=None, **given):
     check_fits(learner, config, dataset, figures)
     options = held_out.data_options(config, test)
     source = experiment.held_out_source(dataclasses.replace(config, data=options), dataset)
+    if test.within_group:
+        source = held_out.within_groups(source, dataset)
     return learner, config, trained, source, split
 
 
@@ -146,6 +150,19 @@ def record_name(record, test, usual):
         name += f"-bn_{protocol['bn']}"
     if "orders" in protocol:
         name += f"-{protocol['orders']}_orders"
+    own, turned = record["dataset"] == record["train"]["dataset"], protocol["test_rotations"]
+    if own and turned != record["options"]["data"]["test_rotations"]:
+        name += "-turned" if turned else "-unturned"
+    if protocol["kind"] == "sequence" != usual:
+        name += f"-{protocol['way']}w"
+    if "rounds" in protocol:
+        name += "-rounds"
+    if "views" in protocol:
+        name += f"-{protocol['views']}_views"
+    if "within_group" in protocol:
+        name += "-within_group"
+    if test.test_steps is not None:
+        name += f"-{test.test_steps}_steps"
     if test.mirrored_copies:
         name += f"-{test.mirrored_copies}_mirrored"
     if records.tuned(protocol):

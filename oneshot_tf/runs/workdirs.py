@@ -28,10 +28,10 @@ FREE = (
 
 
 def prepare(workdir, config, dataset, split):
-    """Makes the folder and its `config.json`, or checks that it is of the same run.
+    """Makes a folder's `config.json`, or checks that it is of the same run.
 
     Raises:
-      UserError: not writable, or a workdir of other options, classes or pictures.
+      UserError: a workdir of other options, classes or pictures, or one of which nobody can tell.
     """
     workdir = pathlib.Path(workdir)
     path = workdir / "config.json"
@@ -41,13 +41,12 @@ def prepare(workdir, config, dataset, split):
         "commit": records.commit(),
         "starts": [records.start()],
     }
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"--workdir={workdir} cannot be written ({error.strerror}); name another folder"
-        ) from None
     if not path.is_file():
+        if any((workdir / "checkpoints").glob("ckpt-*")):
+            raise UserError(
+                f"{workdir} has checkpoints and no config.json to tell of which run; restore it, or "
+                "train in a new --workdir"
+            )
         write_vocabulary(workdir, dataset)
         records.write(path, now)
         return

@@ -23,12 +23,15 @@ class Population(typing.NamedTuple):
       shown: int32 [n], what each drawing shows, for data in which one thing belongs to several
         classes, as a sentence belongs to all its words. An episode then shows nothing twice, and
         classes with too few drawings are skipped. None if every drawing belongs to one class.
+      groups: int32 [C], a group of every class, where the classes of an episode are all of one group;
+        None where they are of any.
     """
 
     offsets: tf.Tensor
     max_size: int
     turns: int
     shown: tf.Tensor | None = None
+    groups: tf.Tensor | None = None
 
     @property
     def num_classes(self):
@@ -59,6 +62,17 @@ def population(dataset, rotations):
     )
 
 
+def within_groups(population, names):
+    """A population whose episodes are each of one group of classes.
+
+    Args:
+      population: `Population` without groups, of drawings that belong to one class each.
+      names: the group of every class, C of any kind that can be sorted.
+    """
+    numbers = {name: i for i, name in enumerate(sorted(set(names)))}
+    return population._replace(groups=tf.constant([numbers[name] for name in names], tf.int32))
+
+
 def check(dataset, population, way, per_class):
     """Refuses episodes that the data cannot fill, before anything is built.
 
@@ -70,6 +84,13 @@ def check(dataset, population, way, per_class):
             f"An episode of {way} classes needs as many. Received: {population.num_classes} classes of "
             f"{dataset.name}; lower --way"
         )
+    if population.groups is not None:
+        largest = int(tf.reduce_max(_group_sizes(population)))
+        if way > largest:
+            raise UserError(
+                f"An episode of {way} classes within one group needs a group of as many. Received: "
+                f"{largest} classes in the largest group of {dataset.name}; lower --way"
+            )
     if population.shown is not None:
         there = int((dataset.class_sizes >= per_class).sum())
         if there < tries(way):
@@ -111,7 +132,8 @@ def uniform_rows(seed, stream, first, batch, width):
 def choose_width(population, way, num_labels):
     """How many uniform numbers `choose` needs for an episode."""
     classes = way if population.shown is None else tries(way)
-    return population.num_classes + classes * population.max_size + num_labels
+    groups = 0 if population.groups is None else int(tf.reduce_max(population.groups)) + 1
+    return population.num_classes + classes * population.max_size + num_labels + groups
 
 
 def tries(way):
@@ -137,7 +159,11 @@ def choose(noise, population, way, per_class, num_labels, most_way=None):
     if population.shown is not None:
         return _choose_apart(noise, population, way, per_class, num_labels, most_way)
     sizes = [population.num_classes, most_way * population.max_size, num_labels]
-    class_noise, drawing_noise, label_noise = tf.split(noise, sizes, axis=1)
+    class_noise, drawing_noise, label_noise, group_noise = tf.split(
+        noise, [*sizes, noise.shape[1] - sum(sizes)], axis=1
+    )
+    if population.groups is not None:
+        class_noise = _of_one_group(class_noise, group_noise, population, way)
     classes = tf.math.top_k(class_noise, way).indices
     labels = tf.math.top_k(label_noise if most_way is way else label_noise[:, :way], way).indices
     base_classes = population.offsets.shape[0] - 1
@@ -147,6 +173,19 @@ def choose(noise, population, way, per_class, num_labels, most_way=None):
     there = tf.range(population.max_size) < size[..., None]
     picked = tf.math.top_k(tf.where(there, drawing_noise, -1.0), per_class).indices
     return Choice(drawings=first[..., None] + picked, turns=classes // base_classes, labels=labels)
+
+
+def _group_sizes(population):
+    """int32 [groups]: the classes of each, turned ones included."""
+    return population.turns * tf.math.bincount(population.groups)
+
+
+def _of_one_group(class_noise, group_noise, population, way):
+    """The numbers [B, C] of the classes of one group each, of those with `way` or more; -1 for others."""
+    enough = _group_sizes(population) >= way
+    group = tf.argmax(tf.where(enough, group_noise, -1.0), axis=1, output_type=tf.int32)
+    of_group = tf.tile(population.groups, [population.turns]) == group[:, None]
+    return tf.where(of_group, class_noise, -1.0)
 
 
 def _choose_apart(noise, population, way, per_class, num_labels, most_way):

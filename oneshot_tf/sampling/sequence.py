@@ -2,13 +2,15 @@
 
 import tensorflow as tf
 
-from oneshot_tf.episodes import SequenceEpisode
+from oneshot_tf.episodes import SequenceEpisode, count_presentations
 from oneshot_tf.sampling import choice
 from oneshot_tf.sampling import source as sources
 from oneshot_tf.sampling.sampler import Drawn, Sampler
 
 
-def sampler(source, *, seed, stream, batch, way, per_class, num_labels=None, counts="equal"):
+def sampler(
+    source, *, seed, stream, batch, way, per_class, num_labels=None, counts="equal", rounds=False
+):
     """A `Sampler` of batches of `SequenceEpisode`, T = way * per_class steps each.
 
     Args:
@@ -21,6 +23,7 @@ def sampler(source, *, seed, stream, batch, way, per_class, num_labels=None, cou
       num_labels: labels are drawn from 0 .. num_labels - 1 without replacement (default: way).
       counts: "equal": each class `per_class` times; "random": T drawings out of all the classes',
         so that a class may be shown more or less often.
+      rounds: with equal counts, every class is shown once before any is shown again.
 
     Returns:
       sample(first) -> SequenceEpisode, for episodes first .. first + batch - 1; `first` is an
@@ -43,6 +46,9 @@ def sampler(source, *, seed, stream, batch, way, per_class, num_labels=None, cou
         choosing, order_noise, variation = tf.split(noise, widths, axis=1)
         chosen = choice.choose(choosing, population, way, pool, num_labels)
         order = tf.math.top_k(order_noise, steps).indices  # [B, T] of way * pool
+        if rounds:
+            classes = tf.math.top_k(tf.reshape(order_noise, [batch, pool, way]), way).indices
+            order = tf.reshape(classes * pool + tf.range(pool)[:, None], [batch, -1])
         drawings = tf.gather(tf.reshape(chosen.drawings, [batch, -1]), order, batch_dims=1)
         of_class = order // pool
         turns = tf.gather(chosen.turns, of_class, batch_dims=1)
@@ -56,18 +62,3 @@ def sampler(source, *, seed, stream, batch, way, per_class, num_labels=None, cou
 def arrange(images, labels):
     """The `SequenceEpisode` of pictures [B, T, ...] and labels ([B, T],)."""
     return SequenceEpisode(images, *labels, count_presentations(*labels))
-
-
-def count_presentations(labels):
-    """How often the label of each step has been shown so far, itself included.
-
-    Args:
-      labels: int32 [B, T].
-
-    Returns:
-      int32 [B, T], from 1.
-    """
-    steps = tf.range(tf.shape(labels)[1])
-    same = labels[:, :, None] == labels[:, None, :]
-    so_far = steps[:, None] >= steps[None, :]
-    return tf.reduce_sum(tf.cast(same & so_far, tf.int32), axis=2)

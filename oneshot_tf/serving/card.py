@@ -13,7 +13,7 @@ ARGUMENTS = {
     "classify": (
         "`support_images` float32 [B, S, {image}], `support_labels` int64 [B, S] (-1: padding), "
         "`query_images` float32 [B, Q, {image}]",
-        "`probabilities` float32 [B, Q, way], way = largest label + 1; `labels` int64 [B, Q]",
+        "`probabilities` float32 [B, Q, way], way = largest label + 1; `labels` int64 [B, Q]{attention}",
     ),
     "classify_encoded": (
         "`support_bytes` string [S], `support_labels` int64 [S], `query_bytes` string [Q]: PNG or "
@@ -23,7 +23,7 @@ ARGUMENTS = {
     "sequence": (
         "`images` float32 [B, T, {image}], `labels` int64 [B, T]: the label of step t is shown to "
         "the model at t + 1; -1 is unknown",
-        "`probabilities` float32 [B, T, {outputs}], `labels` int64 [B, T]",
+        "`probabilities` float32 [B, T, {outputs}], `labels` int64 [B, T]{weights}",
     ),
     "classify_text": (
         "`support_text` string [S], `support_labels` int64 [S] (-1: padding), `query_text` string [Q]: "
@@ -59,9 +59,9 @@ def text(learner, config, fields, record=None, paper=None):
         _data(learner, config, fields),
         settings.text(learner, config, paper),
         _accuracy(record),
-        _signatures(learner, fields["signatures"]),
+        _signatures(learner, fields),
         asking.text(learner, fields["signatures"]),
-        _limits(learner, config, fields.get("finetune")),
+        _limits(learner, config, fields),
         _origin(config, fields),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
@@ -151,8 +151,9 @@ def _paper_protocol(record):
     return f"\n\nThe paper's figures: {PROTOCOLS[row].words}."
 
 
-def _signatures(learner, names):
-    shown = {"image": _image(learner), "outputs": _outputs(learner)}
+def _signatures(learner, fields):
+    names = fields["signatures"]
+    shown = {"image": _image(learner), "outputs": _outputs(learner), **_explained(learner, fields)}
     rows = [
         f"| `{name}` | {ARGUMENTS[name][0].format(**shown)} | {ARGUMENTS[name][1].format(**shown)} |"
         for name in names
@@ -170,21 +171,21 @@ def _signatures(learner, names):
     )
 
 
-def _limits(learner, config, finetune=None):
+def _limits(learner, config, fields):
     if learner.vocabulary:
-        return _limits_of_sentences(config, finetune)
+        return _limits_of_sentences(config, fields)
     size = " x ".join(str(side) for side in learner.image_shape[:2])
     kind = "Gray, ink 1 on paper 0" if learner.image_shape[2] == 1 else "RGB in [0, 1]"
     lines = [
         "## Limits",
         "",
-        *_finetuning(finetune),
+        *_answering(fields),
         f"- Made for pictures like those of {config.data.dataset}; on others it guesses, and the "
         "probabilities do not say so.",
         f"- {kind}, {size} pixels. Picture files are padded to a square and resized; gray ones are "
         f"inverted where the border is bright (`ink` {config.data.ink}); EXIF turns are not followed.",
     ]
-    if SequenceEpisode in learner.answers:
+    if learner.fixed_way and SequenceEpisode in learner.answers:
         lines += [
             f"- At most {learner.num_labels:,} labels, as trained. The support is read in its order: "
             "mix the classes, and show several pictures of each where there are.",
@@ -192,11 +193,11 @@ def _limits(learner, config, finetune=None):
     return "\n".join(lines)
 
 
-def _limits_of_sentences(config, finetune):
+def _limits_of_sentences(config, fields):
     lines = [
         "## Limits",
         "",
-        *_finetuning(finetune),
+        *_answering(fields),
         f"- Made for sentences like those of {config.data.dataset}; of others, most words may be "
         "unknown to it, and the probabilities do not say so.",
         "- Words have a space between them, stops and commas are left out; large letters are read as "
@@ -205,16 +206,23 @@ def _limits_of_sentences(config, finetune):
     return "\n".join(lines)
 
 
-def _finetuning(finetune):
-    """What is said of an export that fine-tunes within the request."""
-    if finetune is None:
-        return []
+def _answering(fields):
+    """What is said of an export that does more within the request than the plain model."""
+    lines, finetune, views = [], fields.get("finetune"), fields.get("views")
     how = {"own": "its usual comparison", "softmax": "a softmax made for the request"}
-    return [
-        f"- Every request is answered after {finetune['steps']} steps of Adam (rate "
-        f"{finetune['rate']}) on its own support, by {how[finetune['match']]}; nothing of it is kept, "
-        "and it takes as much longer."
-    ]
+    if finetune:
+        lines.append(
+            f"- Every request is answered after {finetune['steps']} steps of Adam (rate "
+            f"{finetune['rate']}) on its own support, by {how[finetune['match']]}; nothing of it is kept, "
+            "and it takes as much longer."
+        )
+    if views:
+        mirrored = " and the mirror images of these" if views == 8 else ""
+        lines.append(
+            f"- Every answer is the mean over {views} views of the pictures, their quarter turns{mirrored}, "
+            "and takes as much longer."
+        )
+    return lines
 
 
 def _origin(config, fields):
@@ -228,6 +236,16 @@ def _origin(config, fields):
 
 def _image(learner):
     return ", ".join(str(size) for size in learner.image_shape)
+
+
+def _explained(learner, fields):
+    """What `attention` and `weights` stand for in `ARGUMENTS`."""
+    attends = "attention" in learner.explains and fields.get("finetune") is None
+    weighs = "read_weights" in learner.explains
+    return {
+        "attention": "; `attention` float32 [B, Q, S]" if attends else "",
+        "weights": "; `read_weights`, `write_weights` float32 [B, T, heads, N]" if weighs else "",
+    }
 
 
 def _outputs(learner):

@@ -19,6 +19,15 @@ CITATIONS = {
     'for One-Shot Learning", 2018',
     "lstm_lm": 'Zaremba, Sutskever and Vinyals, "Recurrent Neural Network Regularization", 2014; the '
     'oracle of Vinyals et al., "Matching Networks for One Shot Learning", 2016, section 4.1.3',
+    "maml": 'Finn, Abbeel and Levine, "Model-Agnostic Meta-Learning for Fast Adaptation of Deep '
+    'Networks", 2017',
+    "anil": 'Raghu, Raghu, Bengio and Vinyals, "Rapid Learning or Feature Reuse? Towards '
+    'Understanding the Effectiveness of MAML", 2020',
+    "meta_sgd": 'Li, Zhou, Chen and Li, "Meta-SGD: Learning to Learn Quickly for Few-Shot Learning", '
+    "2017",
+    "reptile": 'Nichol, Achiam and Schulman, "On First-Order Meta-Learning Algorithms", 2018',
+    "meta_lstm": 'Ravi and Larochelle, "Optimization as a Model for Few-Shot Learning", 2017',
+    "meta_networks": 'Munkhdalai and Yu, "Meta Networks", 2017',
     "mmnet": 'Cai, Pan, Yao, Yan and Mei, "Memory Matching Networks for One-Shot Image '
     'Recognition", 2018',
 }

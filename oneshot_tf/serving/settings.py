@@ -63,6 +63,8 @@ def differences(config, other=None, defaults=None):
     defaults = defaults or {}
     encoders = {getattr(c.options, "encoder", None) for c in (config, other or config)}
     flat = encoders == {"flat"}  # then the sizes of an encoder say nothing
+    answers = {getattr(c.options, "answer_units", None) for c in (config, other or config)}
+    plain = answers == {0}  # and of a hidden layer that is not there, its activation
     for part in ("data", "train", "options"):
         here = getattr(config, part)
         there = getattr(other, part) if other else type(here)()
@@ -70,6 +72,7 @@ def differences(config, other=None, defaults=None):
             name = field.name
             before, after = defaults.get(name, getattr(there, name, "")), getattr(here, name)
             idle = name in _NOT_SETTINGS or (flat and name in ("filters", "blocks"))
+            idle = idle or (plain and name == "answer_activation")
             if name == "encoder_weights" and after:
                 after = pathlib.PurePath(after).name  # not the folder of this machine
             if before != after and not idle:

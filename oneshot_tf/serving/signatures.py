@@ -36,10 +36,10 @@ class Signatures(tf.Module):
         self.functions = {}
         if learner.vocabulary:
             self.tokens = text.Tokens(vocabulary)
-            self.functions = _of_sentences(learner, logits_of or learner, self.tokens)
+            self.functions = _of_sentences(learner, logits_of, self.tokens)
             return
         if learner.num_labels == learner.way:
-            logits_of = logits_of or learner
+            logits_of = _logits_and_more(learner, logits_of)
             self.functions["classify"] = _classify(learner, logits_of)
             self.functions["classify_encoded"] = _classify_encoded(learner, logits_of, ink)
         if SequenceEpisode in learner.answers:
@@ -78,6 +78,13 @@ def save(learner, path, ink="auto", logits_of=None, vocabulary=None, in_half=Fal
     finally:
         logger.setLevel(level)
     return names
+
+
+def _logits_and_more(learner, logits_of):
+    """(episode) -> (logits, {name: what else is answered}); nothing else beside logits of another."""
+    if logits_of is None:
+        return learner.explained
+    return lambda episode: (logits_of(episode), {})
 
 
 def most_classes(learner):
@@ -137,26 +144,29 @@ def _of_sentences(learner, logits_of, tokens):
 
         def score(query, words):
             unknown = tf.fill([1, tf.shape(query)[0]], -1)
-            return logits_of(ClozeEpisode(query[None], unknown, words[None]))[0]
+            return (logits_of or learner)(ClozeEpisode(query[None], unknown, words[None]))[0]
 
         return {"choose_word": text.choose_word(tokens, score)}
+    answering = _logits_and_more(learner, logits_of)
     return {
         "classify_text": text.classify_text(
             tokens,
             lambda labels, texts: _checked_support_labels(labels, texts, learner),
-            lambda support, labels, query: _answer(logits_of, support, labels, query),
+            lambda support, labels, query: _answer(answering, support, labels, query),
         ),
         "embed_text": text.embed_text(tokens, learner.embed),
     }
 
 
 def _sequence(learner):
+    most = learner.num_labels if learner.fixed_way else _MOST_CLASSES
+
     def sequence(images, labels):
         images = _checked(images, learner, "images")
-        labels = tf.cast(_checked_labels(labels, images, learner.num_labels, "labels"), tf.int32)
-        logits = learner(SequenceEpisode(images, labels, tf.zeros_like(labels)), training=False)
+        labels = tf.cast(_checked_labels(labels, images, most, "labels"), tf.int32)
+        logits, more = learner.explained(SequenceEpisode(images, labels, tf.zeros_like(labels)))
         answers = tf.cast(learner.predict_labels(logits), tf.int64)
-        return {"probabilities": learner.probabilities(logits), "labels": answers}
+        return {"probabilities": learner.probabilities(logits), "labels": answers, **more}
 
     return tf.function(
         sequence,
@@ -179,15 +189,18 @@ def _of_pictures(learner, function, name):
 
 
 def _answer(logits_of, support, labels, query):
-    """{"probabilities": [B, Q, way], "labels": [B, Q]}; an episode has classes up to its own way."""
+    """{"probabilities": [B, Q, way], "labels": [B, Q]} and what else `logits_of` gives.
+
+    An episode has classes up to its own way.
+    """
     ways = tf.reduce_max(labels, axis=1) + 1
     labels = tf.cast(labels, tf.int32)
     unknown = tf.fill(tf.shape(query)[:2], -1)
-    logits = logits_of(FewShotEpisode(support, labels, query, unknown))
+    logits, more = logits_of(FewShotEpisode(support, labels, query, unknown))
     logits = tf.cast(logits, tf.float32)[:, :, : tf.reduce_max(ways)]
     there = tf.range(tf.reduce_max(ways)) < ways[:, None, None]
     probabilities = tf.nn.softmax(tf.where(there, logits, tf.float32.min))
-    return {"probabilities": probabilities, "labels": tf.argmax(probabilities, axis=2)}
+    return {"probabilities": probabilities, "labels": tf.argmax(probabilities, axis=2), **more}
 
 
 def _has_rank(tensor, rank):

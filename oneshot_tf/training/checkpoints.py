@@ -36,7 +36,7 @@ class Checkpoints:
     """
 
     def __init__(self, workdir, learner, optimizer, keep, carried=()):
-        workdir = pathlib.Path(workdir)
+        self._workdir = workdir = pathlib.Path(workdir)
         self.updates = tf.Variable(0, dtype=tf.int64, trainable=False, name="updates")
         self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False, name="seconds")
         self.best = tf.Variable(-math.inf, trainable=False, name="best")
@@ -93,7 +93,17 @@ class Checkpoints:
     def _path(self, manager):
         return str(pathlib.Path(manager.directory) / f"ckpt-{int(self.updates)}")
 
+    def _check_there(self):
+        """TensorFlow would make the folders anew, and go on without what the run needs to resume."""
+        lost = self._latest.checkpoints and self._newest() is None
+        if lost or not self._workdir.is_dir():
+            raise UserError(
+                f"{self._workdir} or its checkpoints are gone while it is being trained in; bring "
+                "them back and run the same command again, or train in a new --workdir"
+            )
+
     def _save(self, manager):
+        self._check_there()
         before = set(pathlib.Path(manager.directory).glob("*"))
         try:
             manager.save(checkpoint_number=self.updates)

@@ -61,6 +61,9 @@ def schedule(options):
         rate = schedules.CosineDecay(
             options.learning_rate, updates(options.episodes, options.batch_size)
         )
+    elif options.schedule == "linear":
+        whole = updates(options.episodes, options.batch_size)
+        rate = schedules.PolynomialDecay(options.learning_rate, whole, end_learning_rate=0.0)
     elif options.schedule == "halve":
         every = updates(options.halve_every, options.batch_size)
         rate = schedules.ExponentialDecay(options.learning_rate, every, 0.5, staircase=True)

@@ -10,6 +10,7 @@ from tests.commands.test_train import SMALL, pictures
 __all__ = ["pictures"]
 
 
+@pytest.mark.slow  # compiles two graphs
 def test_the_table_holds_every_number(pictures, tmp_path, capsys):
     words = ["benchmark", "--model=flmn", "--dataset=folder", f"--data_dir={pictures}", *SMALL]
     path = tmp_path / "numbers.json"

@@ -15,6 +15,8 @@ SMALL = ["--dataset=folder", "--image_size=16", "--way=3", "--shot=1", "--querie
 SMALL += ["--episodes=4", "--batch_size=2", "--validation_episodes=4"]
 SMALL += ["--norotations", "--notest_rotations", "--figures_every=0"]
 
+pytestmark = pytest.mark.slow  # trains three models
+
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):

@@ -11,6 +11,7 @@ from PIL import Image
 from oneshot_tf.commands import eval as eval_command
 from oneshot_tf.commands import prepare
 from oneshot_tf.commands import train as train_command
+from oneshot_tf.errors import UserError
 from oneshot_tf.runs import experiment, exporting, plans
 from tests.commands.test_train import one_line, run
 
@@ -111,6 +112,38 @@ def test_options_of_the_test_alone_are_in_the_record(trained, tmp_path):
         "has no option --orders" if "classifier" in str(trained) else "needs a run with --fce"
     )
     assert code == 1 and expected in one_line(errors)
+
+
+def test_views_are_in_the_record_and_in_the_export(trained, tmp_path):
+    words = [f"--workdir={trained}", f"--results={tmp_path}", *TEST, "--views=4"]
+    code, _, errors = run(eval_command.main, *words)
+    assert code == 0, errors
+    (path,) = tmp_path.glob("*.json")
+    record = json.loads(path.read_text())
+    assert path.stem.endswith("-4_views-2w1s") and record["protocol"]["views"] == 4
+    exported = exporting.export(trained, tmp_path / "export", record=path, views=4)
+    assert json.loads((exported / "export.json").read_text())["views"] == 4
+    assert "mean over 4 views" in (exported / "model_card.md").read_text()
+    random = np.random.default_rng(0)
+    support, query = (random.random((1, count, 8, 8, 3)).astype(np.float32) for count in (4, 3))
+    labels = np.array([[0, 1, 0, 1]])
+    answer = tf.saved_model.load(str(exported)).signatures["classify"]
+    asked = [
+        answer(
+            support_images=tf.constant(np.rot90(support, k, (2, 3))),
+            support_labels=tf.constant(labels),
+            query_images=tf.constant(np.rot90(query, k, (2, 3))),
+        )["probabilities"].numpy()
+        for k in (0, 1)
+    ]
+    np.testing.assert_allclose(asked[1], asked[0], atol=1e-5)
+    with pytest.raises(UserError, match="run eval.py again"):
+        exporting.export(trained, tmp_path / "plain", record=path)
+
+
+def test_only_classes_in_groups_are_drawn_within_one(trained, tmp_path):
+    code, _, errors = run(eval_command.main, f"--workdir={trained}", *TEST, "--within_group")
+    assert code == 1 and "--within_group needs classes in groups" in one_line(errors)
 
 
 @pytest.mark.slow  # trains and tests with full contexts

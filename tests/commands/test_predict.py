@@ -150,6 +150,10 @@ def test_queries_keep_their_order_and_odd_names(tmp_path, monkeypatch):
 
     assert found("b.png,in") == ["b.png", "y.png", "z.png"]
     assert found("a,1.png") == ["a,1.png"] and found("c[1].png") == ["c[1].png"]
+    for empty in ("", " ", "b.png,,in", "b.png,"):  # not the current folder
+        with pytest.raises(UserError, match="must name pictures"):
+            found(empty)
+    assert found("i*/*.png") == ["y.png", "z.png"]
     assert found("c*.png,b.png") == ["c1.png", "c[1].png", "b.png"]
     assert found(",".join(["b.png"] * 1000)) == ["b.png"] * 1000  # longer than a name may be
 

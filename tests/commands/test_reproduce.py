@@ -117,7 +117,7 @@ def test_a_dry_run_says_the_cost_and_does_nothing(place, tmp_path, capsys):
         },
         "accuracy": {"1": {"mean": 50.0, "ci95": 1.0}},
         "paper": None,
-        "train": {"seconds": 1800, "machine": "a machine", "load": 1.52, "checkpoint": "best", "dataset": "folder"},
+        "train": {"seconds": 1800, "machine": "a machine", "load": 1.52, "checkpoint": "best", "dataset": "folder", "episodes": 40},
         "options": {
             "data": dataclasses.asdict(config.data),
             "train": dataclasses.asdict(config.train),

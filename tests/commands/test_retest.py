@@ -56,6 +56,8 @@ def test_what_is_unusual_is_said():
         "finetune": {"steps": 3, "rate": 0.01, "match": "own"},
         "test_rotations": False,
         "part": "validation",
+        "views": 4,
+        "within_group": True,
     }
     test = asked({**record, "protocol": protocol})
     assert (test.bn, test.orders, test.test_rotations, test.part) == (
@@ -64,13 +66,14 @@ def test_what_is_unusual_is_said():
         False,
         "validation",
     )
+    assert (test.views, test.within_group) == (4, True)
     assert (test.finetune_steps, test.finetune_rate, test.finetune_match) == (3, 0.01, "own")
     other = {**record, "split": {**record["split"], "name": "background"}}
     assert asked(other).split == "background" and asked(record).split is None
 
 
 def test_settings_that_have_changed_since_are_named():
-    name, record = "matching_omniglot", KEPT["matching_omniglot-seed0"]
+    name, record = "matching_fce_omniglot", KEPT["matching_fce_omniglot-seed0"]
     config = configs.named(name)
     assert retest.setting_changes(config, record) == []
     options = record["options"]

@@ -128,6 +128,7 @@ def lines(workdir):
     return [line for line in found if line["kind"] == "validation"]
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_with_the_same_weights(pictures, uninterrupted, tmp_path):
     check_equal_after_kills(pictures, uninterrupted, tmp_path / "run", kills=1)
     assert lines(tmp_path / "run") == lines(uninterrupted)
@@ -167,6 +168,7 @@ def test_signals_save_and_exit(pictures, tmp_path, number, code):
     assert saved * 4 == last
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_checkpoint_before(pictures, tmp_path):
     workdir = tmp_path / "run"
     run_here(pictures, workdir, "--episodes=40")

@@ -153,6 +153,7 @@ def assert_same_run(workdir, one):
         np.testing.assert_allclose(found[name], value, rtol=0, atol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow  # training/test_replication.py has the parts
 def test_two_devices_of_one_machine_equal_one(options, one, tmp_path):
     workdir = tmp_path / "run"
     done = subprocess.run(
@@ -167,7 +168,7 @@ def test_two_devices_of_one_machine_equal_one(options, one, tmp_path):
     assert_same_run(workdir, one)
 
 
-@pytest.mark.slow  # four processes that wait for each other; one machine is the test above
+@pytest.mark.slow  # four processes that wait for each other
 def test_two_workers_equal_one_though_one_is_killed(options, one, tmp_path):
     """The chief saves what it has and ends with one line; the same command again goes on.
 

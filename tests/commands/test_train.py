@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -16,6 +17,7 @@ from PIL import Image
 from oneshot_tf.commands import eval as eval_command
 from oneshot_tf.commands import flags
 from oneshot_tf.commands import train as train_command
+from oneshot_tf.runs import lock
 from oneshot_tf.training.logging import read_metrics
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -160,6 +162,24 @@ def test_a_workdir_of_another_run(pictures, trained):
     assert (trained / "config.json").read_text() == before
 
 
+def test_checkpoints_of_an_unknown_run_are_not_gone_on_from(trained, pictures, tmp_path):
+    shutil.copytree(trained / "checkpoints", tmp_path / "run" / "checkpoints")
+    code, _, errors = train(pictures, tmp_path / "run")
+    assert code == 1 and "has checkpoints and no config.json" in one_line(errors)
+
+
+def test_a_folder_in_use_is_refused_and_can_be_tested(trained, pictures):
+    kept = [trained / "config.json", trained / "metrics.jsonl", *trained.glob("checkpoints/*")]
+    before = [(path.name, path.stat().st_mtime_ns) for path in kept]
+    with lock.held(trained):
+        code, _, errors = train(pictures, trained)
+        assert code == 1 and f"{trained} is being trained in by process" in one_line(errors)
+        words = [f"--workdir={trained}", "--eval_episodes=5", f"--results={trained.parent}/r"]
+        assert run(eval_command.main, *words)[0] == 0
+    assert [(path.name, path.stat().st_mtime_ns) for path in kept] == before
+
+
+@pytest.mark.slow  # two runs
 def test_episodes_may_grow(pictures, tmp_path):
     assert train(pictures, tmp_path / "run")[0] == 0
     code, _, errors = train(pictures, tmp_path / "run", "--episodes=16")

@@ -50,6 +50,7 @@ def test_unknown_oracle():
         tune.make_oracle("guess", None, 1, 0)
 
 
+@pytest.mark.slow  # four runs
 def test_a_search_runs_and_goes_on(pictures, tmp_path, capsys):
     words = ["tune", "--model=flmn", "--dataset=folder", f"--data_dir={pictures}", *SMALL]
     words += [f"--workdir={tmp_path}", "--oracle=random", "--search=learning_rate"]

@@ -82,7 +82,10 @@ def test_train_resume_evaluate_export(folder, tmp_path):
         oneshot_tf.load(tmp_path / "halves")
 
 
-@pytest.mark.parametrize("name", ["matching", "prototypical", "siamese", "rare_events"])
+SLOWER = [pytest.param(n, marks=pytest.mark.slow) for n in ("matching", "siamese", "rare_events")]
+
+
+@pytest.mark.parametrize("name", ["prototypical", *SLOWER])
 def test_every_weight_is_reached_and_running_statistics_move(make, episode, name):  # noqa: F811
     learner = make(name)
     assert learner.embed(episode.query[0]).shape == (episode.query.shape[1], 16)

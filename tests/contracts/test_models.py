@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from oneshot_tf import models
-from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode
+from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode, count_presentations
 from oneshot_tf.evaluation import protocols
 from oneshot_tf.run_config import TrainOptions
 from oneshot_tf.sampling import few_shot, labelled, sequence
@@ -31,22 +31,26 @@ VARIANTS = {
     "mmnet-separate": ("mmnet", {"share_trunk": False, "predicted_norm": "picture"}),
     "mmnet-printed": ("mmnet", {"similarity": "dot", "loss_of": "sample", "vote": "nearest"}),
     "prototypical-support": ("prototypical", {"bn": "support"}),
+    "maml-shared": ("maml", {"shared_head": True}),
 }
+FEW = {"reptile": {"test_steps": 3}}  # what every small model of a name has
 # of pictures; the language model reads none, and is held to these in models/test_lstm_lm.py
 PICTURES = [name for name in models.MODELS if "pictures" in models.find(name).reads]
 ALL = [*PICTURES, *VARIANTS]
 # the slow ones learn for minutes of a machine's time; they train as `mann`, `mmnet` and `matching` do
-LONG = {"ntm", "mmnet-separate", "mmnet-printed", "matching-fce", "matching-l1"}
+LONG = {"ntm", "mann", "mmnet", "mmnet-separate", "mmnet-printed", "matching-fce", "matching-l1"}
 # variants have the code of their model, which is tested quickly, but for a line or two
-CASES = [pytest.param(n, marks=pytest.mark.slow) if n in VARIANTS else n for n in ALL]
-LEARNING = [pytest.param(n, marks=pytest.mark.slow) if n in (*LONG, *VARIANTS) else n for n in ALL]
+# learners that adapt take tasks one by one as `maml` does, which is tested quickly
+SLOW = {*VARIANTS, "anil", "meta_sgd", "reptile", "meta_lstm", "meta_networks"}
+CASES = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in ALL]
+LEARNING = [pytest.param(n, marks=pytest.mark.slow) if n in (*LONG, *SLOW) else n for n in ALL]
 SEQUENCE = [name for name in models.MODELS if models.find(name).episode == "sequence"]
 
 
 def make_case(make_learner, name, way=WAY, **options):
     """A small model of a name in `ALL`."""
     model, chosen = VARIANTS.get(name, (name, {}))
-    return make_learner(model, way, **chosen, **options)
+    return make_learner(model, way, **{**FEW.get(name, {}), **chosen, **options})
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -97,7 +101,7 @@ def few_shots(population):
 
 def presented(images, labels):
     """A `SequenceEpisode` of pictures and labels."""
-    return SequenceEpisode(images, labels, sequence.count_presentations(labels))
+    return SequenceEpisode(images, labels, count_presentations(labels))
 
 
 def test_class_attributes(learner):

@@ -1,5 +1,6 @@
 """Downloads against a server of our own on this machine."""
 
+import contextlib
 import hashlib
 import http.server
 import re
@@ -41,13 +42,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-@pytest.fixture
-def server(monkeypatch):
+@contextlib.contextmanager
+def serving(handler, monkeypatch):
     """A server on a free port: `server.url(kind)`, `server.log`."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(download, "RETRY_SECONDS", 0.0)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as running:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         running.log = []
         running.url = lambda kind: f"http://127.0.0.1:{running.server_address[1]}/{kind}/f.zip"
         thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
@@ -55,6 +55,13 @@ def server(monkeypatch):
         yield running
         running.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(download, "RETRY_SECONDS", 0.0)
+    with serving(_Handler, monkeypatch) as running:
+        yield running
 
 
 @pytest.fixture

@@ -125,3 +125,58 @@ def test_no_pickle_at_all(write, tmp_path):
         pickled.load(write(b"Hello, here is text"))
     with pytest.raises(UserError, match="is damaged"):
         pickled.load(tmp_path / "absent.pkl")
+
+
+STATE = (3, "|", None, None, None, -1, -1, 0)
+
+
+@pytest.mark.parametrize(
+    "code, state",
+    [
+        ("O8", STATE),
+        ("V4", STATE),
+        ("i4,i4", STATE),
+        ("u1", (*STATE[:-1], 63)),  # flags of objects, which would be taken for addresses
+        ("u1", (*STATE[:5], 2**40, -1, 0)),
+        ("u1", (3, "|", None, ("a",), {"a": 1}, -1, -1, 0)),
+    ],
+)
+def test_what_is_said_of_a_data_type_is_not_believed(write, code, state):
+    class Dtype:
+        def __reduce__(self):
+            return np.dtype, (code, False, True), state
+
+    with pytest.raises(UserError, match="is damaged"):
+        pickled.load(write(pickle.dumps(Dtype())))
+
+
+@pytest.mark.parametrize("shape", [(2, 4), (2**40,), (-1, 5), (2.5, 2), "ab"])
+def test_an_array_has_as_many_numbers_as_bytes(write, shape):
+    class Array:
+        def __reduce__(self):
+            made = np.zeros(6, np.uint8).__reduce__()
+            return made[0], made[1], (1, shape, np.dtype(np.uint8), False, b"\0" * 6)
+
+    with pytest.raises(UserError, match="is damaged"):
+        pickled.load(write(pickle.dumps(Array())))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6, dtype=">i4").reshape(2, 3),
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.array(["a", "bcd"]),
+        np.array([b"a", b"bcd"]),
+        np.zeros([0, 3], np.float32),
+        np.array([True, False]),
+        np.array(1j),
+    ],
+    ids=str,
+)
+def test_arrays_of_every_kind(write, array):
+    for protocol in (2, 5):
+        found = pickled.load(write(pickle.dumps([array], protocol)))[0]
+        np.testing.assert_array_equal(found, array)
+        assert found.dtype.newbyteorder("=") == array.dtype.newbyteorder("=")
+        assert found.shape == array.shape

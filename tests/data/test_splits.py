@@ -12,7 +12,12 @@ from oneshot_tf.data.dataset import Dataset
 from oneshot_tf.errors import UserError
 from oneshot_tf.run_config import DataOptions
 
-COUNTS = {"vinyals": (1028, 172, 423), "background": (813, 151, 659), "flmn": (1100, 109, 414)}
+COUNTS = {
+    "vinyals": (1028, 172, 423),
+    "background": (813, 151, 659),
+    "flmn": (1100, 109, 414),
+    "characters": (1028, 172, 423),
+}
 
 
 def parts(split):

@@ -115,6 +115,7 @@ def test_the_csvs_of_mini_imagenet_are_not_its(tmp_path, pictures):
     assert tiny_imagenet.load(tmp_path, OPTIONS).num_classes == 3
 
 
+@pytest.mark.slow
 def test_real(real_data, tmp_path, session_cache, monkeypatch):
     if not (real_data / "tiny_imagenet_fs.zip").is_file():
         pytest.skip("needs tiny_imagenet_fs.zip")

@@ -1,7 +1,6 @@
 """Accuracy by training batch: what is kept of a run, and what is drawn of it."""
 
 import numpy as np
-import pytest
 
 from oneshot_tf.figures import batches
 
@@ -59,43 +58,42 @@ def test_a_line_a_config_by_updates():
     curves = {"matching_x": [make_curve()], "siamese_x": [make_curve(batch_size=16)]}
     drawn = batches.draw({**curves, "flmn_x": [{"seed": 0, "points": []}]})
     assert set(drawn) == {"few_shot_omniglot"}
-    figure = drawn["few_shot_omniglot"]
-    axes = figure.axes[0]
-    lines = [
-        line for line in axes.lines if len(line.get_xdata()) > 2 or line.get_marker() != "None"
-    ]
-    lines = [line for line in lines if len(line.get_xdata())]
-    dotted, solid = lines[0], lines[1]
-    assert (dotted.get_linestyle(), solid.get_linestyle()) == (":", "-")
-    assert dotted.get_color() == solid.get_color() != lines[3].get_color()
-    np.testing.assert_array_equal(dotted.get_xdata(), 10 * np.arange(1, 11))
-    np.testing.assert_array_equal(dotted.get_ydata(), np.arange(1, 11))
-    np.testing.assert_array_equal(solid.get_xdata(), [50, 100])
-    np.testing.assert_array_equal(solid.get_ydata(), [50, 100])
-    np.testing.assert_array_equal(lines[3].get_xdata(), [25, 50])  # batches twice as large
-    assert "8 or 16 episodes" in axes.get_xlabel()
-    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    (axes,) = drawn["few_shot_omniglot"].axes
+    first, second = (
+        line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_marker() == "o"
+    )
+    assert first.get_color() != second.get_color()
+    np.testing.assert_array_equal(first.get_xdata(), [50, 100])
+    np.testing.assert_array_equal(first.get_ydata(), [50, 100])
+    np.testing.assert_array_equal(second.get_xdata(), [25, 50])  # batches twice as large
+    assert "8 or 16 episodes" in axes.get_xlabel() and axes.get_title() == "5-way 1-shot"
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
     assert legend[0].startswith("matching_x") and "5-way 1-shot" in legend[0]
 
 
 def test_seeds_are_averaged_as_far_as_all_have_come_and_the_best_is_named_first():
-    short = make_curve(-30.0)
-    short["points"] = short["points"][:5]
-    curves = {"a": [make_curve(-50.0)], "b": [make_curve(-20.0), short], "c": [make_curve(-5.0)]}
-    figure = batches.draw(curves)["few_shot_omniglot"]
-    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    def seed(*accuracies):
+        points = [{"episode": 400 * (i + 1), "accuracy": a} for i, a in enumerate(accuracies)]
+        return {**make_curve(), "validation": points}
+
+    curves = {"a": [seed(40.0, 50.0)], "b": [seed(70.0, 80.0, 85.0), seed(60.0, 76.0)]}
+    (axes,) = batches.draw({**curves, "c": [seed(90.0, 95.0)]})["few_shot_omniglot"].axes
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
     assert [text.split("\n")[0] for text in legend] == ["c", "b", "a"]
-    assert "2 seeds; 75.0 % at the end" in legend[1]
-    dotted = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"][1]
-    np.testing.assert_array_equal(dotted.get_xdata(), [10, 20, 30, 40, 50])
-    np.testing.assert_allclose(dotted.get_ydata(), np.arange(1, 6) - 25.0)
+    assert "2 seeds; 78.0 % at the end" in legend[1]
+    line = next(line for line in axes.lines if list(line.get_ydata()) == [65.0, 78.0])
+    np.testing.assert_array_equal(line.get_xdata(), [50, 100])
 
 
-@pytest.mark.parametrize("dataset", ["omniglot", "mnist"])
-def test_a_run_without_validation_is_drawn_as_well(dataset):
-    curve = {**make_curve(), "validation": [], "dataset": dataset}
-    (figure,) = (f for n, f in batches.draw({"a": [curve]}).items() if dataset in n)
-    assert "nothing validated" in figure.legends[0].get_texts()[0].get_text()
+def test_unlike_tasks_have_panels_of_their_own():
+    other = {**make_curve(), "way": 20, "shot": 5, "shot_from": 1}
+    figure = batches.draw({"a": [make_curve()], "b": [other]})["few_shot_omniglot"]
+    assert [axes.get_title() for axes in figure.axes] == ["5-way 1-shot", "20-way 1-shot"]
+    assert [len(axes.get_legend().get_texts()) for axes in figure.axes] == [1, 1]
+
+
+def test_a_run_without_validation_is_not_drawn():
+    assert batches.draw({"a": [{**make_curve(), "validation": []}]}) == {}
 
 
 def test_the_axis_goes_a_little_beyond_the_curves():
@@ -104,7 +102,6 @@ def test_the_axis_goes_a_little_beyond_the_curves():
         {"episode": 1, "accuracy": 20.0},
         *({"episode": e, "accuracy": 91.0 + e / 100} for e in range(50, 500, 50)),
     ]
-    assert batches.limits([{"points": points, "validation": []}]) == (85, 100)
+    assert batches.limits([{"validation": points}]) == (85, 100)
     low = [{"episode": 9, "accuracy": 3.0}]
-    assert batches.limits([{"points": points, "validation": low}]) == (0, 100)
-    assert batches.limits([{"points": low, "validation": low}]) == (0, 10)
+    assert batches.limits([{"validation": low}]) == (0, 10)

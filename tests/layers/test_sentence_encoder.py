@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from oneshot_tf.layers.sentence_encoder import BLANK, REACH, READERS, SentenceEncoder
+from oneshot_tf.layers.sentence_encoder import (
+    BLANK,
+    PLACES,
+    REACH,
+    READERS,
+    SentenceEncoder,
+)
 
 TOKENS = np.array(
     [[4, 1, 3, 5, 0, 0], [2, 2, 6, 1, 1, 7], [1, 0, 0, 0, 0, 0], [8, 9, 3, 4, 1, 0]], np.int32
@@ -31,6 +37,22 @@ def test_means_against_a_loop(reader):
             away = min(max(place - blank, -REACH), REACH)
             weight = layer.weights_by_distance.numpy()[away + REACH] if reader == "near" else 1.0
             expected[n] += weight * table[token] / len(words)
+    np.testing.assert_allclose(layer(TOKENS), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_places_have_tables_of_their_own():
+    layer = make("places")
+    expected = np.zeros((len(TOKENS), 4, WIDTH))
+    for n, sentence in enumerate(TOKENS):
+        blank = list(sentence).index(BLANK)
+        for i, place in enumerate(PLACES):
+            at = blank + place
+            if 0 <= at < len(sentence) and sentence[at] > 0:
+                expected[n, i] = layer.places.numpy()[i, sentence[at]]
+    near = make("near")
+    for name in ("table", "weights_by_distance"):
+        getattr(near, name).assign(getattr(layer, name))
+    expected = np.concatenate([near(TOKENS), expected.reshape(len(TOKENS), -1)], axis=1)
     np.testing.assert_allclose(layer(TOKENS), expected, rtol=1e-5, atol=1e-6)
 
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from oneshot_tf.episodes import SequenceEpisode, count_presentations
 from oneshot_tf.models.explicit_memory import in_rounds, most_alike
+from oneshot_tf.ops import matching
 from tests.models.helpers import trained_a_little
 from tests.numpy_reference import rare_events as reference
 
@@ -34,6 +36,39 @@ def test_the_answer_is_the_nearest_slot_of_a_memory_that_read_the_support(learne
         for q, row in enumerate(asked[b]):
             similarity, slot = memory.similarities(row)[0]
             assert answers[b, q] == memory.slots[slot][1]
+
+
+def sequence(seed=3, steps=9):
+    random = np.random.default_rng(seed)
+    images = tf.constant(random.random((2, steps, 8, 8, 1)), tf.float32)
+    labels = tf.constant(random.integers(0, 3, (2, steps)), tf.int32)
+    return SequenceEpisode(images, labels, count_presentations(labels))
+
+
+@pytest.mark.parametrize("name", ["rare_events", "gaussian_memory"])
+def test_a_sequence_is_asked_before_it_is_written(make_learner, name):
+    learner, episode = trained_a_little(make_learner(name)), sequence()
+    steps, labels = 9, episode.labels.numpy()
+    logits = learner(episode).numpy()
+    assert logits.shape == (2, steps, labels.max() + 1)
+    np.testing.assert_allclose(logits[:, 0], logits[:, 0, :1] + 0 * logits[:, 0])
+    other = episode._replace(labels=tf.concat([labels[:, :6], 2 - labels[:, 6:]], axis=1))
+    np.testing.assert_array_equal(learner(other)[:, :7], logits[:, :7])  # the 7th label is no input
+    unseen = np.array([[k not in labels[b, :7] for k in range(3)] for b in range(2)])
+    np.testing.assert_array_equal(logits[:, 7] == matching.IMPOSSIBLE, unseen)
+
+
+def test_a_sequence_against_a_loop(learner):
+    episode = sequence()
+    logits = learner(episode).numpy()
+    for b, labels in enumerate(episode.labels.numpy()):
+        rows = learner.represent(learner.features(episode.inputs[b])[None])[0].numpy()
+        memory = reference.Memory(len(labels))
+        for t, label in enumerate(labels):
+            if t:
+                _, slot = memory.similarities(rows[t])[0]
+                assert logits[b, t].argmax() == memory.slots[slot][1]
+            memory.update([(rows[t], label)])
 
 
 @pytest.mark.parametrize("share", [True, False])

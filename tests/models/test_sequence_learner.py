@@ -5,12 +5,11 @@ import pytest
 import tensorflow as tf
 
 from oneshot_tf import models
-from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode
+from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode, count_presentations
 from oneshot_tf.errors import UserError
-from oneshot_tf.models.sequence_learner import CHARACTERS, LENGTH
+from oneshot_tf.ops.string_labels import CHARACTERS, LENGTH
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 from oneshot_tf.runs import experiment
-from oneshot_tf.sampling.sequence import count_presentations
 from tests.conftest import IMAGE_SIZE, WAY
 
 NAMES = ["flmn", "mann", "ntm", "lstm"]
@@ -76,11 +75,12 @@ def test_queries_are_answered_as_if_the_sequence_were_presented_by_hand(name, ma
 
 
 # slow because XLA compiles each cell for seconds; their loops are held to each other in
-# layers/test_unroll.py as well, and the way through a learner is that of the first two
-SLOWER = [pytest.param(n, "flat", marks=pytest.mark.slow) for n in ("flmn", "mann", "ntm")]
+# layers/test_unroll.py as well, and the way through a learner is that of the first
+SLOWER = [("flmn", "conv"), ("flmn", "flat"), ("mann", "flat"), ("ntm", "flat")]
+SLOWER = [pytest.param(*case, marks=pytest.mark.slow) for case in SLOWER]
 
 
-@pytest.mark.parametrize("name, encoder", [("lstm", "flat"), ("flmn", "conv"), *SLOWER])
+@pytest.mark.parametrize("name, encoder", [("lstm", "flat"), *SLOWER])
 def test_all_kinds_of_execution_agree(name, encoder, make_learner):
     episode, found = make_episode(steps=3), {}
     for execution in ("while", "unrolled", "xla"):
@@ -155,6 +155,23 @@ def test_loss_of_strings_is_the_sum_over_the_five_characters(make_learner):
                 scores = logits[b, t, 5 * i : 5 * i + 5].astype(float)
                 total += math.log(np.exp(scores).sum()) - scores[character]
     close(learner.sequence_loss(tf.constant(logits), episode.labels), total / 8)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.1, 1.0])
+def test_first_presentations_have_a_weight_in_the_loss(make_learner, weight):
+    learner, episode = make_learner("lstm", guess_weight=weight), make_episode(steps=9)
+    labels = np.where(np.arange(9) == 7, -1, episode.labels.numpy())  # one step is padding
+    logits = learner(episode)
+    total = count = 0.0
+    for b in range(len(labels)):
+        for t, label in enumerate(labels[b]):
+            if label < 0:
+                continue
+            share = 1.0 if label in labels[b, :t] else weight
+            scores = logits[b, t].numpy().astype(float)
+            total += share * (math.log(np.exp(scores).sum()) - scores[label])
+            count += share
+    close(learner.sequence_loss(logits, tf.constant(labels)), total / count)
 
 
 @pytest.mark.parametrize("execution", ["while", "xla"])

@@ -90,7 +90,11 @@ def test_every_option_of_a_model_reaches_its_cell(name):
     """An option that `make_cell` forgets would have no effect and no error."""
     model = models.find(name)
     shared = {field.name for field in dataclasses.fields(SequenceLearner.Options)}
-    shared |= {"answer_from", "answer_units"}  # of the answer, which is made outside the cell
+    shared |= {
+        "answer_from",
+        "answer_units",
+        "answer_activation",
+    }  # of the answer, which is made outside the cell
     own = [f.name for f in dataclasses.fields(model.Options) if f.name not in shared]
     learner = model(model.Options(), way=WAY, image_size=IMAGE_SIZE, channels=1)
     assert {option: getattr(learner.cell, option) for option in own} == {

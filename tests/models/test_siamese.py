@@ -21,15 +21,21 @@ def learner(make_learner):
 def test_the_logit_is_a_weighted_distance(learner, episode):
     support, query = embedded(learner, episode)
     expected = reference.similarity(query, support, "l1", learner.alpha.numpy())
-    found = learner.similarities(tf.constant(support), episode.support_labels, tf.constant(query))
+    found = learner.same(tf.constant(support), tf.constant(query))
     np.testing.assert_allclose(found, expected + float(learner.bias), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("aggregate", ["nearest", "mean"])
-def test_the_class_of_the_most_similar_picture_is_the_answer(make_learner, episode, aggregate):
-    learner = make_learner("siamese", aggregate=aggregate)
+@pytest.mark.parametrize("answer_by", ["cosine", "same"])
+def test_the_class_of_the_most_similar_picture_is_the_answer(
+    make_learner, episode, aggregate, answer_by
+):
+    learner = make_learner("siamese", aggregate=aggregate, answer_by=answer_by, scale=7.0)
     support, query = embedded(learner, episode)
-    scores = reference.similarity(query, support, "l1", learner.alpha.numpy())
+    if answer_by == "cosine":
+        scores = 7.0 * reference.similarity(query, support, "cosine")
+    else:
+        scores = reference.similarity(query, support, "l1", learner.alpha.numpy())
     expected = reference.class_probabilities(scores, episode.support_labels.numpy(), 3, aggregate)
     np.testing.assert_allclose(np.exp(learner(episode)), expected, rtol=1e-3, atol=1e-5)
 

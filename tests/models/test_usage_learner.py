@@ -24,7 +24,7 @@ def outputs_of(learner, episode):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("options", [{}, *HEADS])
+@pytest.mark.parametrize("options", [{}, *HEADS, {"answer_units": 5, "answer_activation": "relu"}])
 def test_logits_against_numpy(make_learner, name, options):
     learner, episode = make_learner(name, **{"answer_units": 0, **options}), make_episode()
     for i, weight in enumerate(learner.trainable_variables):
@@ -37,7 +37,9 @@ def test_logits_against_numpy(make_learner, name, options):
     if options.get("answer_units"):
         kernel, bias = (v.numpy() for v in learner.hidden.weights)
         assert kernel.shape == (shown.shape[2], 5)
-        shown = np.maximum(shown @ kernel + bias, 0.0)
+        shown = shown @ kernel + bias
+        below = 0.0 if options.get("answer_activation") == "relu" else 0.2
+        shown = np.where(shown > 0, shown, below * shown)
     kernel, bias = (v.numpy() for v in learner.classifier.weights)
     np.testing.assert_allclose(learner(episode), shown @ kernel + bias, rtol=1e-4, atol=1e-5)
 
@@ -89,6 +91,7 @@ def test_a_model_without_them_is_the_one_that_was_there(make_learner, name):
     stored = {"hidden_size": 16}
     options = from_fields(type(learner.options), stored)
     assert (options.answer_from, options.answer_units) == ("both", 0)
+    assert options.answer_activation == "relu"
     names = {v.name for v in learner.trainable_variables}
     assert not any("hidden/" in n for n in names) and learner.hidden is None
     flops = [

@@ -56,13 +56,20 @@ def test_accuracy_by_presentation():
     np.testing.assert_array_equal(shown, [[2, 1, 1], [1, 1, 1]])  # the fourth is not reported
 
 
-@hypothesis.given(st.integers(2, 7), st.integers(1, 5), st.data())
-@hypothesis.settings(deadline=None, max_examples=20)
-def test_digits(base, length, data):
-    digits = data.draw(st.lists(st.integers(0, base - 1), min_size=length, max_size=length))
-    number = int("".join(map(str, digits)), base)
-    found = losses.digits(tf.constant([[number]]), base, length)
-    assert found.numpy().tolist() == [[digits]]
+def test_weights_of_steps():
+    random = np.random.default_rng(0)
+    logits, labels = random.normal(size=(2, 4, 3)), np.array([[0, 2, -1, 1], [1, -1, -1, 0]])
+    weights = random.uniform(size=(2, 4))
+    total = count = 0.0
+    for (b, t), label in np.ndenumerate(labels):
+        if label >= 0:
+            scores = logits[b, t]
+            total += weights[b, t] * (np.log(np.exp(scores).sum()) - scores[label])
+            count += weights[b, t]
+    found = losses.cross_entropy(
+        tf.constant(logits, tf.float32), tf.constant(labels), tf.constant(weights, tf.float32)
+    )
+    np.testing.assert_allclose(found, total / count, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

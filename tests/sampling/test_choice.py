@@ -114,3 +114,34 @@ def test_a_class_that_is_too_small_is_named(make_dataset):
     dataset = make_dataset([5, 4, 2, 3])
     with pytest.raises(UserError, match="needs 3 pictures a class. Class 'class2' of random has 2"):
         choice.check(dataset, choice.population(dataset, rotations=False), 2, 3)
+
+
+@pytest.mark.parametrize("turns", [1, 4])
+def test_within_groups_an_episode_is_of_one_group_and_no_group_is_too_small(make_dataset, turns):
+    dataset, groups = make_dataset([4] * 7), np.array([0, 1, 0, 1, 1, 2, 0])  # 3, 3 and 1 classes
+    people = choice.within_groups(choice.population(dataset, turns == 4), list("bcbccdb"))
+    width = choice.choose_width(people, 3, 3)
+    noise = choice.uniform_rows(0, "test", tf.constant(0), 200, width)
+    drawings = choice.choose(noise, people, 3, 2, 3).drawings.numpy()
+    found = groups[class_of(dataset, drawings)]
+    assert (found == found[:, :1, :1]).all()
+    counts = np.bincount(found[:, 0, 0], minlength=3)
+    # the third has one class only, or four with its turns
+    assert (counts > 0).tolist() == [True, True, turns == 4]
+    expected = 200 / np.count_nonzero(counts)
+    assert np.abs(counts[counts > 0] - expected).max() < 4 * np.sqrt(expected)
+
+
+def test_without_groups_nothing_changes(dataset):
+    plain, _ = draw(dataset, 5)
+    people = choice.population(dataset, False)
+    noise = choice.uniform_rows(0, "train", tf.constant(0), 5, choice.choose_width(people, 3, 3))
+    assert people.groups is None and noise.shape[1] == len(SIZES) + 3 * max(SIZES) + 3
+    np.testing.assert_array_equal(choice.choose(noise, people, 3, 3, 3).drawings, plain.drawings)
+
+
+def test_no_group_is_large_enough(make_dataset):
+    dataset = make_dataset([4] * 5)
+    people = choice.within_groups(choice.population(dataset, False), list("aabbb"))
+    with pytest.raises(UserError, match="Received: 3 classes in the largest group of random"):
+        choice.check(dataset, people, 4, 2)

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from hypothesis.extra import numpy as arrays
 
+from oneshot_tf.episodes import count_presentations
 from oneshot_tf.errors import UserError
 from oneshot_tf.sampling import sequence
 from tests.sampling.helpers import assert_equal_episodes, find_drawings
@@ -100,7 +101,7 @@ def test_presentations(labels):
         for t, label in enumerate(labels[b]):
             seen[label] = seen.get(label, 0) + 1
             expected[b, t] = seen[label]
-    found = sequence.count_presentations(tf.constant(labels))
+    found = count_presentations(tf.constant(labels))
     np.testing.assert_array_equal(found, expected)
 
 
@@ -124,3 +125,12 @@ def test_what_the_data_cannot_fill_is_refused_before_anything_runs(dataset, make
         make(make_source(dataset), way=5)
     with pytest.raises(UserError, match="Class 'class0' of random has 4.*lower --shot"):
         make(make_source(dataset), per_class=5)
+
+
+def test_in_rounds_every_class_is_shown_once_before_any_again(dataset, make_source):
+    episode = make(make_source(dataset), batch=20, rounds=True)(tf.constant(0))
+    rounds = episode.labels.numpy().reshape(20, PER_CLASS, WAY)
+    np.testing.assert_array_equal(np.sort(rounds, axis=2), np.tile(range(WAY), (20, PER_CLASS, 1)))
+    assert len({tuple(row) for row in rounds.reshape(-1, WAY)}) == 6  # in every order
+    shown = np.sort(find_drawings(dataset, episode.inputs), axis=1)
+    assert (np.diff(shown, axis=1) > 0).all()

@@ -12,10 +12,13 @@ from tests.serving.exports import SIZE, WAY, request, tensor_names, tensors
 
 WHEEL = pathlib.Path(tf.__file__).parent
 LIBRARIES = ("libtensorflow_cc.so.2", "libtensorflow_framework.so.2")
-pytestmark = pytest.mark.skipif(
-    shutil.which("gcc") is None or not all((WHEEL / name).is_file() for name in LIBRARIES),
-    reason="needs gcc and a TensorFlow wheel with its C library",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        shutil.which("gcc") is None or not all((WHEEL / name).is_file() for name in LIBRARIES),
+        reason="needs gcc and a TensorFlow wheel with its C library",
+    ),
+]
 
 
 @pytest.fixture(scope="module")

@@ -155,12 +155,14 @@ def cli(learner, exported, tmp_path_factory):
     return json.loads((folder / "printed.json").read_text())[0], found, expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signature", ["sequence", "classify"])
 def test_saved_model_cli_runs_it(cli, signature):
     _, found, expected = cli
     np.testing.assert_allclose(found[signature], expected[signature], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_saved_model_cli_shows_it(cli):
     shown = cli[0]
     for name in ("serving_default", "classify", "classify_encoded", "sequence", "embed"):

@@ -24,7 +24,8 @@ def episodes(random):
     return make
 
 
-@pytest.mark.parametrize("name", [pytest.param("mmnet", marks=pytest.mark.slow), "mann"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mmnet", "mann"])
 def test_answers_stay_and_bytes_are_halved(
     served, make_learner, episodes, tmp_path, monkeypatch, name
 ):

@@ -170,16 +170,19 @@ flags.run(main)
 """
 
 
-@pytest.mark.parametrize("how", ["weights", "all"])
-@pytest.mark.parametrize(
-    "cls, spoiled, said",
-    [
-        ("Small", "index", "ckpt-1 cannot be read ("),
-        ("Small", "data-00000-of-00001", "Checksum does not match"),
-        ("Other", None, "of another model or of other options: Received incompatible tensor"),
-        ("More", None, "of another model or of other options: "),
-    ],
-)
+WRONG = [
+    ("Small", "index", "ckpt-1 cannot be read ("),
+    ("Small", "data-00000-of-00001", "Checksum does not match"),
+    ("Other", None, "of another model or of other options: Received incompatible tensor"),
+    ("More", None, "of another model or of other options: "),
+]
+# a process each
+WRONG_QUICK = [("weights", *WRONG[0]), ("all", *WRONG[3])]
+WRONG_SLOW = {(how, *wrong) for how in ("weights", "all") for wrong in WRONG} - {*WRONG_QUICK}
+WRONG_SLOW = [pytest.param(*w, marks=pytest.mark.slow) for w in sorted(WRONG_SLOW, key=str)]
+
+
+@pytest.mark.parametrize("how, cls, spoiled, said", [*WRONG_QUICK, *WRONG_SLOW])
 def test_what_is_wrong_with_a_checkpoint_is_one_line(run, tmp_path, how, cls, spoiled, said):
     """As a user sees it: to the end of the process, when TensorFlow lists what was not restored."""
     learner, _, saved = run

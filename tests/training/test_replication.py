@@ -13,6 +13,7 @@ from oneshot_tf.errors import UserError
 from oneshot_tf.training import replication
 
 ROOT = pathlib.Path(__file__).parents[2]
+pytestmark = pytest.mark.slow  # two replicas are compiled
 
 
 @pytest.fixture(scope="module")

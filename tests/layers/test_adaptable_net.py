@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from oneshot_tf.layers.adaptable_net import AdaptableNet, head_logits
+from oneshot_tf.layers.conv4 import EPSILON, Conv4
+
+
+@pytest.fixture
+def images():
+    return tf.random.stateless_uniform([6, 14, 14, 1], [0, 0])
+
+
+@pytest.fixture
+def make():
+    def make(way=3, **options):
+        net = AdaptableNet(way, filters=4, blocks=2, **options)
+        net.build(tf.TensorShape([None, 14, 14, 1]))
+        return net
+
+    return make
+
+
+def test_strides_by_hand(make, images):
+    """Convolution of stride 2, normalised by the first four pictures, ReLU; then the mean."""
+    net = make()
+    found, statistics = net.features(net.own.blocks, images, 4)
+    now = images.numpy()
+    for block, (mean, variance) in zip(net.own.blocks, statistics, strict=True):
+        now = tf.nn.conv2d(now, block.kernel, 2, "SAME").numpy()
+        speakers = now[:4].reshape(-1, 4)
+        np.testing.assert_allclose(mean, speakers.mean(0), atol=1e-6)
+        np.testing.assert_allclose(variance, speakers.var(0), atol=1e-6)
+        now = np.maximum((now - speakers.mean(0)) / np.sqrt(speakers.var(0) + EPSILON), 0.0)
+    assert now.shape == (6, 4, 4, 4)
+    np.testing.assert_allclose(found, now.mean(axis=(1, 2)), rtol=1e-4, atol=1e-5)
+
+
+def test_with_pools_it_is_conv4(make, images):
+    net, conv4 = make(strides=False), Conv4(4, 2)
+    conv4(images)
+    for ours, theirs in zip(net.learned, conv4.learned, strict=True):
+        theirs.kernel.assign(ours.kernel)
+    found, _ = net.features(net.own.blocks, images)
+    np.testing.assert_allclose(found, conv4(images), rtol=1e-4, atol=1e-5)
+    assert net.width == found.shape[1] == 3 * 3 * 4
+    assert net.flops() == conv4.flops()
+
+
+def test_operations_of_strides_are_a_quarter_where_sizes_are_even(make):
+    net = make()
+    first, second = 2.0 * 9 * 4 * 7**2, 2.0 * 9 * 4 * 4 * 4**2  # 14 -> 7 -> 4
+    assert net.flops() == first + second
+
+
+def test_one_column_stands_for_all_classes(make):
+    net = make(way=None)
+    head, bias = net.columns(net.own, 5)
+    assert head.shape == (4, 5) and bias.shape == (5,)
+    for k in range(5):
+        np.testing.assert_array_equal(head[:, k], net.head[:, 0])
+    logits = head_logits(net.own._replace(head=head, head_bias=bias), tf.ones([2, 4]))
+    np.testing.assert_allclose(logits, tf.fill([2, 5], tf.reduce_sum(net.head)), rtol=1e-5)
+
+
+def test_running_statistics_follow(make, images):
+    net = make()
+    _, statistics = net.features(net.own.blocks, images, 6)
+    net.keep_running(statistics)
+    np.testing.assert_allclose(net.running[0][0], 0.02 * statistics[0][0], rtol=1e-4, atol=1e-8)
+    np.testing.assert_allclose(net.running[1][1], 0.98 + 0.02 * statistics[1][1], rtol=1e-5)

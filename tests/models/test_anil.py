@@ -1,0 +1,29 @@
+import numpy as np
+
+from oneshot_tf.models.task_learner import task_of
+from tests.models.conftest import episode  # noqa: F401
+
+
+def test_the_head_alone_moves(make_learner, episode):  # noqa: F811
+    learner = make_learner("anil", 3, steps=3)
+    net = learner.own().net
+    assert [list(v.shape) for v in learner.what_adapts(net, 3)] == [[learner.net.width, 3], [3]]
+    end = learner.with_adapted(net, [2.0 * v for v in learner.what_adapts(net, 3)])
+    assert end.blocks is net.blocks
+    np.testing.assert_array_equal(end.head, 2.0 * net.head)
+
+
+def test_steps_are_those_of_a_linear_classifier(make_learner, episode):  # noqa: F811
+    """In numpy, on features that the untouched convolutions make."""
+    learner = make_learner("anil", 3, steps=3, inner_rate=0.7)
+    task = task_of([part[1] for part in episode])
+    support, query, _ = learner.task_features(learner.own().net, task, False)
+    support, head, bias = support.numpy(), learner.net.head.numpy(), learner.net.head_bias.numpy()
+    for _ in range(3):
+        scores = support @ head + bias
+        errors = np.exp(scores - scores.max(1, keepdims=True))
+        errors /= errors.sum(1, keepdims=True)
+        errors[np.arange(len(errors)), task.labels] -= 1.0
+        errors /= len(errors)
+        head, bias = head - 0.7 * support.T @ errors, bias - 0.7 * errors.sum(0)
+    np.testing.assert_allclose(learner(episode)[1], query @ head + bias, rtol=1e-4, atol=1e-5)

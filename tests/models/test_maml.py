@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from oneshot_tf.layers.adaptable_net import head_logits
+from oneshot_tf.models.task_learner import task_of
+from tests.models.conftest import episode  # noqa: F401
+
+
+@pytest.fixture(scope="module")
+def make(make_learner):
+    return lambda **options: make_learner("maml", 3, **options)
+
+
+@pytest.fixture
+def task(episode):  # noqa: F811
+    return task_of([part[0] for part in episode])
+
+
+def gradients(learner, episode):  # noqa: F811
+    with tf.GradientTape() as tape:
+        loss = learner.train_loss(episode).loss
+    return tape.gradient(loss, learner.trainable_variables)
+
+
+def test_no_steps_are_the_initialisation(make, episode):  # noqa: F811
+    learner = make(steps=0, bn="batch")
+    size = tf.shape(episode.query)[1]
+    for b in range(episode.query.shape[0]):
+        features, _ = learner.net.features(learner.net.own.blocks, episode.query[b], size)
+        expected = head_logits(learner.net.own, features)
+        np.testing.assert_allclose(learner(episode)[b], expected, atol=1e-6)
+
+
+def adapted(learner, task):
+    own = learner.own()
+    loss, _ = learner.of_what_adapts(own.net, task, True)
+    start = learner.what_adapts(own.net, task.way)
+    return loss, start, learner.end(own, loss, start)
+
+
+def test_steps_lower_the_loss_of_the_support(make, task):
+    loss, start, end = adapted(make(steps=3, inner_rate=0.1), task)
+    assert float(loss(end)) < 0.9 * float(loss(start))
+
+
+def test_batch_norm_does_not_adapt(make, task):
+    learner = make()
+    net = learner.own().net
+    end = learner.with_adapted(net, adapted(learner, task)[2])
+    for own, block in zip(net.blocks, end.blocks, strict=True):
+        assert block.offset is own.offset and block.factor is own.factor
+        assert np.abs(block.kernel - own.kernel).max() > 0
+
+
+@pytest.mark.slow  # the functions behind it are tested so in ops
+def test_first_order_is_second_order_in_the_limit(make, episode):  # noqa: F811
+    apart = []
+    for rate in (0.1, 1e-4):
+        exact, rough = (gradients(make(order=o, inner_rate=rate), episode) for o in (2, 1))
+        apart.append(max(np.abs(a - b).max() for a, b in zip(exact, rough, strict=True)))
+    assert apart[1] < 1e-2 * apart[0]
+
+
+@pytest.mark.parametrize("rates", ["tensor", "step"])
+def test_learned_rates_start_as_the_fixed_one(make, episode, rates):  # noqa: F811
+    fixed, learned = make(steps=2, rates="fixed"), make(steps=2, rates=rates)
+    assert len(learned.trainable_variables) - len(fixed.trainable_variables) == (
+        4 if rates == "tensor" else 8
+    )
+    np.testing.assert_allclose(learned(episode), fixed(episode), atol=1e-6)
+    for rate in tf.nest.flatten(learned.own().rates):
+        rate.assign(0.0)
+    np.testing.assert_allclose(learned(episode), make(steps=0)(episode), atol=1e-6)
+
+
+def test_more_steps_in_an_answer_than_in_training(make, episode):  # noqa: F811
+    """After the last rate that is learned, that."""
+    one = make(steps=1, test_steps=3, rates="step")
+    assert one.test_conditions()["steps"] == 3
+    np.testing.assert_allclose(one(episode), make(steps=3)(episode), atol=1e-6)
+
+
+def test_the_order_rises_with_the_episodes(make, episode):  # noqa: F811
+    learner = make(first_order_episodes=2)
+    first, exact, rough = (gradients(m, episode) for m in (learner, make(), make(order=1)))
+    assert float(learner.seen) == 2.0
+    second = gradients(learner, episode)  # no weight has moved
+    for pair in ((first, rough), (second, exact)):
+        for a, b in zip(*pair, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+    assert max(np.abs(a - b).max() for a, b in zip(first, second, strict=True)) > 1e-4
+
+
+def test_the_loss_of_all_steps_gives_way_to_the_last_ones(make, episode):  # noqa: F811
+    learner = make(steps=2, multi_step_episodes=4, bn="batch")
+    after = [make(steps=steps, bn="batch").train_loss(episode).loss for steps in (1, 2)]
+    for share in (0.5, 0.25, 0.0):
+        found = learner.train_loss(episode).loss
+        np.testing.assert_allclose(found, share * after[0] + (1 - share) * after[1], rtol=1e-5)

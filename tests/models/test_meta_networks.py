@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from oneshot_tf.models import meta_networks
+from oneshot_tf.models.task_learner import cross_entropy, task_of
+from tests.models.conftest import episode  # noqa: F401
+
+
+@pytest.fixture
+def make(make_learner):
+    return lambda **options: make_learner("meta_networks", 3, **{"hidden_size": 3, **options})
+
+
+@pytest.fixture
+def task(episode):  # noqa: F811
+    return task_of([part[1] for part in episode])
+
+
+def test_with_fast_weights_at_zero_it_is_its_slow_network(make, task):
+    learner = make()
+    for maker in learner.of_picture:
+        for weight in (maker.kernels[-1], maker.biases[-1]):
+            weight.assign(tf.zeros_like(weight))
+    logits = learner.solve(learner.own(), task, False)[1]
+    np.testing.assert_allclose(logits, learner.base.logits(learner.base.own, task.query), atol=1e-6)
+
+
+def test_memory_has_each_pictures_own_gradient(make, task):
+    """A picture's fast weights are the same whatever else is in the support."""
+    learner = make()
+    memory = learner.fast_of_pictures(learner.own(), task)
+    for s in range(len(task.labels)):
+        one = task._replace(support=task.support[s : s + 1], labels=task.labels[s : s + 1])
+        alone = learner.fast_of_pictures(learner.own(), one)
+        for found, expected in zip(memory, alone, strict=True):
+            np.testing.assert_allclose(found[s], expected[0], atol=1e-6)
+    assert np.abs(memory[0][0] - memory[0][1]).max() > 0
+
+
+def test_fast_weights_of_the_task_are_of_its_parts_in_order(make, task):
+    """Five parts of one picture each: by hand, from the gradients of each."""
+    learner = make(parts=5)
+    gradients = []
+    for s in range(5):
+        with tf.GradientTape() as tape:
+            tape.watch(learner.keys.last)  # which stays, but has a gradient
+            logits = learner.keys.logits(learner.keys.own, task.support[s : s + 1])
+            loss = cross_entropy(logits, task.labels[s : s + 1])
+        gradients.append(meta_networks.rows_of(tape.gradient(loss, learner.keys.own)))
+    found = meta_networks.rows_of(learner.fast_of_task(learner.own(), task))
+    for k in range(2):
+        made = meta_networks.meta_networks.by_recurrence(
+            learner.of_task[k], tf.stack([g[k] for g in gradients])
+        )
+        np.testing.assert_allclose(found[k], made, atol=1e-7)
+
+
+@pytest.mark.slow
+def test_gradients_are_constants(make, episode):  # noqa: F811
+    """The base network learns from its answer alone: as if the gradients had been given."""
+    learner = make()
+    with tf.GradientTape() as tape:
+        loss = learner.train_loss(episode).loss
+    found = tape.gradient(loss, learner.base.last)
+    given = [
+        learner.fast_of_pictures(learner.own(), task_of([part[b] for part in episode]))
+        for b in range(2)
+    ]
+    learner.fast_of_pictures = lambda own, task: given.pop(0)
+    total = 0.0
+    for b in range(2):
+        one = task_of([part[b] for part in episode])
+        with tf.GradientTape() as tape:
+            loss = learner.solve(learner.own(), one, True)[0]
+        total += tape.gradient(loss, learner.base.last) / 2.0
+    np.testing.assert_allclose(found, total, rtol=1e-4, atol=1e-6)
+
+
+def test_rows_and_back(make):
+    own = make().base.own
+    rows = meta_networks.rows_of(own)
+    assert tuple(row.shape[0] for row in rows) == meta_networks.sizes_of(own)
+    found = meta_networks.parted(own, [row[None] for row in rows])
+    for a, b in zip(tf.nest.flatten(found), tf.nest.flatten(own), strict=True):
+        np.testing.assert_array_equal(a[0], b)

@@ -1,0 +1,314 @@
+"""The page, in a real browser, as people use it."""
+
+import io
+import pathlib
+import re
+import subprocess
+import zipfile
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image, ImageDraw
+
+from oneshot_tf.commands import predict
+from oneshot_tf.serving import decoding
+from tests.serving import browsing
+from tests.serving.browsing import CROSS, SHAPES, ZIGZAG, by_mouse, by_touch, teach, varied, visit
+from tests.serving.live import Live
+
+pytest.importorskip("playwright", reason="needs Playwright for Python (pip install playwright)")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(browsing.CHROMIUM is None, reason="needs chromium (apt-get install chromium)"),
+]  # fmt: skip
+PRETRAINED = pathlib.Path(__file__).resolve().parents[2] / "pretrained"
+
+
+@pytest.fixture(scope="module")
+def live():
+    names = ("matching_omniglot", "flmn_omniglot_1")
+    with Live({name: PRETRAINED / name for name in names}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browsing.browser() as found:
+        yield found
+
+
+@pytest.fixture
+def page(live, chromium):
+    with visit(chromium, live.port) as found:
+        found.wait_for_selector("#bars li")
+        yield found
+
+
+def says(page, name):
+    """Waits until the page says so."""
+    page.wait_for_selector(f"#verdict strong:text-is('{name}')")
+
+
+def test_the_first_visit_is_answered_at_once(page):
+    says(page, "pennant")
+    assert page.locator("#bars li").count() == 5
+    assert page.locator("article.class").count() == 5
+    shares = page.locator(".spoke").all_inner_texts()
+    assert len(shares) == 10 and all(re.fullmatch(r"[\d.]+ %", share) for share in shares)
+
+
+def test_draw_name_ask_by_mouse(page):
+    teach(page, SHAPES, by_mouse)
+    for name, strokes in SHAPES.items():
+        page.click("#clear")
+        by_mouse(page, "#pad", varied(strokes))
+        says(page, name)
+    spoke = [float(text.split()[0]) for text in page.locator(".spoke").all_inner_texts()]
+    assert np.argmax(spoke) == 2 and abs(sum(spoke) - 100) < 1
+
+
+def test_draw_name_ask_by_touch_on_a_phone(live, chromium):
+    with visit(chromium, live.port, width=360, height=740, has_touch=True, is_mobile=True) as page:
+        page.wait_for_selector("#bars li")
+        teach(page, SHAPES, by_touch)
+        for name, strokes in SHAPES.items():
+            page.click("#clear")
+            by_touch(page, "#pad", varied(strokes))
+            says(page, name)
+
+
+def test_undo_and_reload(page):
+    teach(page, SHAPES, by_mouse)
+    page.click("#clear")
+    by_mouse(page, "#pad", SHAPES["cross"])
+    says(page, "cross")
+    page.click("#undo")  # a bar alone is left
+    page.click("#undo")
+    page.wait_for_selector("#verdict:text('Draw something')")
+    by_mouse(page, "#pad", SHAPES["circle"])
+    says(page, "circle")
+    page.click("#clear")
+    page.click("#undo")  # brings back what was cleared
+    says(page, "circle")
+    page.reload()
+    names = page.locator("article.class header input")
+    page.wait_for_selector("article.class")
+    assert [names.nth(k).input_value() for k in range(3)] == list(SHAPES)
+    assert page.locator("article.class .thumb").count() == 3
+
+
+def test_a_threshold_says_none_of_these(page):
+    teach(page, dict(list(SHAPES.items())[:2]), by_mouse)
+    page.locator("#threshold").fill("100")
+    page.click("#clear")
+    by_mouse(page, "#pad", [[(0.2, 0.2), (0.8, 0.3), (0.5, 0.8)]])
+    page.wait_for_selector("#verdict:text('None of these')")
+    page.locator("#threshold").fill("0")
+    page.wait_for_selector("#verdict:text('It is')")
+
+
+def test_by_keyboard_alone(page):
+    reached = set()
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.ariaLabel"))
+    wanted = {
+        "model",
+        "undo",
+        "clear",
+        "choose",
+        "borrow",
+        "threshold",
+        "add-class",
+        "save",
+        "open",
+    }
+    wanted |= {"Name of class 1", "Draw an example of hook", "Choose pictures of hook", "Remove the class hook"}  # fmt: skip
+    assert wanted <= reached, wanted - reached
+    page.locator("#clear").press("Enter")
+    page.wait_for_selector("#verdict:text('Draw something')")
+    page.locator("#borrow").press("Enter")
+    page.wait_for_selector("#verdict strong")
+    page.locator("[aria-label='Draw an example of hook']").press("Enter")
+    page.locator("#example-borrow").press("Enter")
+    page.locator("#example-add").press("Enter")
+    assert page.locator("[aria-label='hook'] .thumb").count() == 3
+
+
+def test_zip_out_and_in(page, tmp_path):
+    teach(page, {"a/b": SHAPES["circle"], "ö": SHAPES["cross"], "A_B": SHAPES["zigzag"]}, by_mouse)
+    with page.expect_download() as download:
+        page.click("#save")
+    path = tmp_path / "examples.zip"
+    download.value.save_as(path)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["a_b/1.png", "ö/1.png", "A_B 2/1.png"]
+        archive.extractall(tmp_path / "own")
+    classes = predict.support_files(tmp_path / "own", None)
+    assert list(classes) == ["A_B 2", "a_b", "ö"]
+    packed = tmp_path / "packed.zip"  # as other programs write them
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, files in classes.items():
+            archive.write(files[0], f"my examples/{name}/1.png")
+    for file in (path, packed):
+        page.click("[aria-label^='Remove the class']")
+        page.set_input_files("#open-file", file)
+        page.wait_for_selector("article.class >> nth=2")
+        names = page.locator("article.class header input")
+        assert sorted(names.nth(k).input_value() for k in range(3)) == ["A_B 2", "a_b", "ö"]
+    damaged = tmp_path / "damaged.zip"
+    damaged.write_bytes(path.read_bytes()[:-200])
+    page.set_input_files("#open-file", damaged)
+    page.wait_for_selector("#trouble:text('damaged.zip')")
+
+
+DROP = """([element, files]) => {
+    const data = new DataTransfer();
+    for (const [name, type, bytes] of files) data.items.add(new File([new Uint8Array(bytes)], name, { type }));
+    element.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+}"""
+
+
+def picture(strokes, size=300, format="PNG"):
+    image = Image.new("L", (size, size), 250)
+    for stroke in strokes:
+        points = [(x * size, y * size) for x, y in stroke]
+        ImageDraw.Draw(image).line(points, fill=10, width=size // 20, joint="curve")
+    file = io.BytesIO()
+    image.save(file, format)
+    return list(file.getvalue())
+
+
+def drop(page, selector, *files):
+    page.evaluate(DROP, [page.locator(selector).element_handle(), list(files)])
+
+
+def test_files_are_dropped(page):
+    teach(page, {"circle": SHAPES["circle"], "cross": SHAPES["cross"]}, by_mouse)
+    circle = picture(varied(SHAPES["circle"]), 1500, "JPEG")
+    drop(page, "[aria-label='cross']", ["c.png", "image/png", picture(SHAPES["cross"])])
+    page.wait_for_selector("[aria-label='cross'] .thumb >> nth=1")
+    drop(page, "#question-drop", ["photo.jpg", "image/jpeg", circle])
+    says(page, "circle")
+    drop(page, "#question-drop", ["notes.txt", "text/plain", [1, 2]])
+    page.wait_for_selector("#trouble:text('notes.txt: A picture must be PNG or JPEG')")
+    drop(page, "#question-drop", ["broken.png", "image/png", [137, 80, 78, 71]])
+    page.wait_for_selector("#trouble:text('broken.png')")
+
+
+def test_the_game_of_ten_presentations(live, chromium):
+    with visit(chromium, live.port, "#game") as page:
+        for step in range(50):
+            page.wait_for_selector(f"#step:text-is('{step + 1} of 50')")
+            page.click("#labels button.primary:not([aria-disabled])")
+        page.wait_for_selector("#step:text('the round is over')")
+        counts = page.locator("#accuracy .count").all_inner_texts()
+        assert [count.split("/")[1] for count in counts] == ["5"] * 10
+        right = [int(count.split("/")[0]) for count in counts]
+        assert right[0] <= 4 and sum(right[1:]) >= 36  # a guess first, then 4 in 5
+        figures = page.locator("#memory canvas")
+        assert figures.count() == 2
+        assert re.search(r"Reads, 50 steps and 64 rows", figures.first.get_attribute("aria-label"))
+        assert page.locator("#history li").count() == 50
+
+
+def test_the_game_with_ones_own_characters(live, chromium):
+    with visit(chromium, live.port, "#game") as page:
+        page.wait_for_selector("#game-bars li")
+        page.click("#drawn")
+        for turn in range(3):
+            for label, strokes in zip("ABC", SHAPES.values(), strict=True):
+                by_mouse(page, "#game-pad", varied(strokes, turn=0.1 * turn))
+                page.wait_for_selector("#labels button:not([aria-disabled])")
+                if turn == 2:
+                    assert page.inner_text("#guess strong") == label
+                page.click(f"[aria-label='It is {label}']")
+        assert page.locator("#history li").count() == 9
+
+
+def test_a_label_waits_for_the_last_stroke(live, chromium):
+    """What is told between a stroke and its answer would be lost, or be of half a character."""
+    with visit(chromium, live.port, "#game") as page:
+        page.wait_for_selector("#game-bars li")
+        page.click("#drawn")
+        open_labels = page.locator("#labels button:not([aria-disabled])")
+        by_mouse(page, "#game-pad", CROSS[:1])
+        open_labels.first.wait_for()
+        held = []
+        page.route("**/*:predict", held.append)
+        for stroke in (CROSS[1], ZIGZAG[0]):
+            by_mouse(page, "#game-pad", [stroke])
+            assert open_labels.count() == 0
+        page.wait_for_timeout(500)
+        assert held[-1].request.post_data_json["inputs"]["labels"] == [[-1]]
+        for route in held:
+            route.continue_()
+        page.unroute("**/*:predict")
+        open_labels.first.click()
+        page.wait_for_selector("#history li")
+        assert page.locator("#history li").count() == 1
+
+
+def every_view(page):
+    """Opens each view of the page in turn, and a model's card in the last; gives the view's name."""
+    for view, there in (("draw", "#bars li"), ("game", "#game-bars li"), ("models", "summary")):
+        page.click(f"nav a[href='#{view}']")
+        page.wait_for_selector(there)
+        if view == "models":
+            page.locator("summary").first.click()
+            page.wait_for_selector(".text table")
+        yield view
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_narrow_screen_never_scrolls_sideways(live, chromium, scheme):
+    with visit(chromium, live.port, width=360, height=640, color_scheme=scheme) as page:
+        for _ in every_view(page):
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory):
+    """The source of axe-core, from npm."""
+    folder = tmp_path_factory.mktemp("axe")
+    try:
+        subprocess.run(["npm", "pack", "axe-core@4.10.3"], cwd=folder, check=True, capture_output=True, timeout=120)  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as error:
+        pytest.skip(f"needs axe-core from npm: {error}")
+    subprocess.run(["tar", "xzf", next(folder.glob("*.tgz")).name], cwd=folder, check=True)
+    return (folder / "package" / "axe.min.js").read_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_keeps_anybody_out(live, chromium, axe, scheme):
+    with visit(chromium, live.port, color_scheme=scheme) as page:
+        for _ in every_view(page):
+            page.evaluate(axe)
+            found = page.evaluate("axe.run()")["violations"]
+            serious = [v for v in found if v["impact"] in ("serious", "critical")]
+            assert not serious, [(v["id"], [n["html"] for n in v["nodes"]]) for v in serious]
+
+
+def test_numbers_are_those_of_the_graph(page):
+    """What the page shrinks itself, for signatures that take no files."""
+    import_it = "const m = await import('/js/drawing.js');"
+    for size in (20, 28):
+        for strokes in SHAPES.values():
+            flat = [
+                [round(200 * v) for point in stroke for v in point] for stroke in varied(strokes)
+            ]
+            url = page.evaluate(
+                f"async (s) => {{ {import_it} return m.pictureOf({{ strokes: s }}); }}", flat
+            )
+            own = page.evaluate(
+                f"async ([s, n]) => {{ {import_it} return m.numbers({{ strokes: s }}, n); }}",
+                [flat, size],
+            )
+            content = tf.io.decode_base64(
+                url.split(",")[1].translate(str.maketrans("+/", "-_")).rstrip("=")
+            )
+            graph = decoding.decode_all(content[None], (size, size, 1), "auto")[0].numpy()
+            assert np.abs(np.array(own) - graph).max() <= 2.01 / 255
+            assert graph.max() > 0.5
