@@ -237,7 +237,7 @@ def test_a_label_waits_for_the_last_stroke(live, chromium):
         by_mouse(page, "#game-pad", CROSS[:1])
         open_labels.first.wait_for()
         held = []
-        page.route("**/*:predict", held.append)
+        page.route("**/*:predict", lambda route: held.append(route))
         for stroke in (CROSS[1], ZIGZAG[0]):
             by_mouse(page, "#game-pad", [stroke])
             assert open_labels.count() == 0
