@@ -166,9 +166,11 @@ class TrainOptions(Options):
         low=1,
     )
     precision: str = option(
-        "float32",
-        "of training: float32 or mixed_bfloat16; tests and exports compute in float32",
-        choices=("float32", "mixed_bfloat16"),
+        "auto",
+        "of training: float32, mixed_bfloat16, or auto: mixed_bfloat16 for conv4 on processors that "
+        "are faster with it; tests and exports compute in float32",
+        choices=("auto", "float32", "mixed_bfloat16"),
+        earlier="float32",
     )
     deterministic: bool = option(False, "ask TensorFlow for deterministic operations (GPU)")
 

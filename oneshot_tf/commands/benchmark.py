@@ -57,7 +57,9 @@ def measure(config, updates, other_precision=False):
     began = time.perf_counter()
     strategy = devices.setup(config.train)
     config, dataset, split = experiment.with_data(one_size(config))
+    config = experiment.with_precision(config)
     learner, sample = experiment.make_training(config, dataset, split, strategy)
+    del dataset  # as a run does
     fixed = sample(tf.constant(0, tf.int64))
     with tempfile.TemporaryDirectory() as workdir:
         real = _runner(learner, sample, config.train, strategy, workdir)

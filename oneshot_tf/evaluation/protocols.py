@@ -11,7 +11,8 @@ from oneshot_tf.ops.views import averaged
 from oneshot_tf.sampling import pipeline
 
 BATCH = 20  # episodes answered at once
-MOST_PICTURES = 2000  # answered at once, in batches of fewer episodes where they are large
+MOST_PIXELS = 2000 * 32**2  # answered at once, in batches of fewer episodes where they are large
+SENTENCE = 32**2  # a sentence counts as so many pixels
 
 
 def sequence(learner, sample, episodes, presentations):
@@ -114,9 +115,10 @@ def answering(learner, steps=0, rate=1e-3, match="own", views=1):
     return averaged(logits_of or learner, views), {**described, "views": views}
 
 
-def fitting_batch(pictures):
-    """Episodes to answer at once, where each has so many pictures."""
-    return max(1, min(BATCH, MOST_PICTURES // pictures))
+def fitting_batch(learner, pictures):
+    """Episodes to answer at once, where each has so many pictures (or sentences) of a learner's size."""
+    size = SENTENCE if learner.vocabulary else learner.image_shape[0] * learner.image_shape[1]
+    return max(1, min(BATCH, MOST_PIXELS // (size * pictures)))
 
 
 def _collect(answer, sample, episodes, batch=BATCH):

@@ -161,6 +161,11 @@ def uses_inception(options):
     return getattr(options, "encoder", None) == "inception"
 
 
+def uses_conv4(options):
+    """Whether options of any model say so."""
+    return getattr(options, "encoder", None) == "conv4"
+
+
 def check(options, image_shape, vocabulary, make_network=None):
     """Refuses what an encoder cannot do; arguments as of `make`."""
     if getattr(options, "encoder", None) == "own":

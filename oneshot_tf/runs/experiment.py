@@ -9,6 +9,7 @@ from oneshot_tf import data, models
 from oneshot_tf.data import splits
 from oneshot_tf.data.download import DownloadError
 from oneshot_tf.errors import UserError
+from oneshot_tf.models import encoders
 from oneshot_tf.runs import encoder_weights, kinds, lock, workdirs
 from oneshot_tf.sampling import pipeline
 from oneshot_tf.sampling import source as sources
@@ -77,6 +78,26 @@ def training_classes(config, split):
     return split.train + (split.validation if config.train.train_on_validation else ())
 
 
+def with_precision(config, workdir=None):
+    """The config with the precision that `--precision=auto` means here.
+
+    Args:
+      config: `RunConfig`.
+      workdir: a run's folder: one that is resumed goes on as it began, on whatever machine.
+    """
+    if config.train.precision != "auto":
+        return config
+    if workdir is not None and (pathlib.Path(workdir) / workdirs.CONFIG).is_file():
+        precision = workdirs.read_config(workdir).train.precision
+    else:
+        sentences = data.find(config.data.dataset).vocabulary
+        # Conv4 was measured to train as well in half precision; no other encoder was
+        half = encoders.uses_conv4(config.options) and not sentences and devices.faster_in_half()
+        precision = "mixed_bfloat16" if half else "float32"
+    train = dataclasses.replace(config.train, precision=precision)
+    return dataclasses.replace(config, train=train)
+
+
 def make_learner(config, **given):
     """The model, built.
 
@@ -84,6 +105,7 @@ def make_learner(config, **given):
       config: `RunConfig`.
       **given: what options cannot hold, see `load`.
     """
+    config = with_precision(config)
     model = models.find(config.model)
     return model(
         config.options,
@@ -122,8 +144,10 @@ def train(config, workdir=None, draw=None, *, quiet=False, substitute=True, **gi
         config = devices.with_replicas(config, strategy)
         config, dataset, split = with_data(config, substitute)
         workdir = pathlib.Path(workdir or default_workdir(config))
+        config = with_precision(config, workdir)
         with replication.folder(strategy, workdir) as own:
-            replication.check_equal(strategy, workdirs.fingerprint(config, dataset, split))
+            found = workdirs.description(config, dataset, split)
+            replication.check_equal(strategy, workdirs.fingerprint(found))
             # what cannot be trained is refused before its folder is made
             encoder_weights.check(config.options, split.test, split.sha256())
             learner, sample = make_training(config, dataset, split, strategy, **given)
@@ -131,8 +155,10 @@ def train(config, workdir=None, draw=None, *, quiet=False, substitute=True, **gi
             alone = strategy.num_replicas_in_sync == 1
             kept = learner if alone else make_learner(config, **given)
             hooks = make_hooks(kept, config, dataset.select(split.validation), draw, own, quiet)
+            words = getattr(dataset, "vocabulary", None)
+            del dataset  # its parts are copies; the whole would be held as long as the run
             with lock.held(own):
-                workdirs.prepare(own, config, dataset, split)
+                workdirs.prepare(own, found, words)
                 write_hparams(own, config)
                 loop.train(learner, sample, config.train, own, strategy, hooks, kept, quiet)
     return Trained(kept, config, workdir)

@@ -54,7 +54,7 @@ class FewShot:
         """(sampler of validation episodes, how many it gives at once)."""
         train = config.train
         way, shot = hardest(train, source.population.num_classes)
-        batch = protocols.fitting_batch(way * (shot + train.queries))
+        batch = protocols.fitting_batch(learner, way * (shot + train.queries))
         sample = few_shot.sampler(
             source,
             seed=0,

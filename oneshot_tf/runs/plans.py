@@ -131,7 +131,7 @@ def measure_few_shot(learner, source, settings, queries, logits_of, test):
         logits_of = views.averaged_embedded(learner.answer_embedded, test.views)
     accuracy = {}
     for way, shot in settings:
-        batch = protocols.fitting_batch(way * (shot + queries) * test.views)
+        batch = protocols.fitting_batch(learner, way * (shot + queries) * test.views)
         if once:
             pairs = way * queries * way * shot * source.features.shape[1]
             batch = max(1, min(protocols.BATCH, MOST_NUMBERS // pairs))

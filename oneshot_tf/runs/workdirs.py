@@ -1,17 +1,18 @@
 """A run's folder: its `config.json`, and whether it is of the run that is asked for."""
 
+import copy
 import hashlib
 import json
 import pathlib
 
 from oneshot_tf import data, models
-from oneshot_tf.data.sentences import Sentences
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import papers, records
 from oneshot_tf.files import read_bytes, read_json, replacing
 from oneshot_tf.options import earlier_values, renamed
 from oneshot_tf.run_config import PARTS, DataOptions, RunConfig, TrainOptions, check_stored
 
+CONFIG = "config.json"
 VOCABULARY = "vocabulary.txt"
 FOUND = {"split": dict, "pictures_sha256": str}  # of `config.json`, beside the `RunConfig`
 # options that may change between a run and its resumption: they change no weight
@@ -27,16 +28,21 @@ FREE = (
 )
 
 
-def prepare(workdir, config, dataset, split):
+def prepare(workdir, found, words=None):
     """Makes a folder's `config.json`, or checks that it is of the same run.
+
+    Args:
+      workdir: the folder.
+      found: `description` of the run.
+      words: the word of every token of a run on sentences.
 
     Raises:
       UserError: a workdir of other options, classes or pictures, or one of which nobody can tell.
     """
     workdir = pathlib.Path(workdir)
-    path = workdir / "config.json"
+    path = workdir / CONFIG
     now = {
-        **description(config, dataset, split),
+        **found,
         "versions": records.versions(),
         "commit": records.commit(),
         "starts": [records.start()],
@@ -47,7 +53,8 @@ def prepare(workdir, config, dataset, split):
                 f"{workdir} has checkpoints and no config.json to tell of which run; restore it, or "
                 "train in a new --workdir"
             )
-        write_vocabulary(workdir, dataset)
+        if words is not None:
+            write_vocabulary(workdir, words)
         records.write(path, now)
         return
     before, _ = _stored(path)
@@ -57,7 +64,7 @@ def prepare(workdir, config, dataset, split):
             f"{workdir} is of another run; these differ: {', '.join(differing)}. Name another "
             "--workdir, or say what its config.json says"
         )
-    grown = {**before["train"], "episodes": config.train.episodes}
+    grown = {**before["train"], "episodes": found["train"]["episodes"]}
     starts = [*before.get("starts", []), *now["starts"]]
     records.write(path, {**before, "train": grown, "starts": starts})
 
@@ -71,21 +78,19 @@ def description(config, dataset, split):
     }
 
 
-def fingerprint(config, dataset, split):
-    """A number of 63 bits of all that must be equal in the workers of one run."""
-    found = description(config, dataset, split)
+def fingerprint(found):
+    """A number of 63 bits of all that must be equal in the workers of one run, by `description`."""
+    found = copy.deepcopy(found)
     for part, name in [("data", "data_dir"), ("train", "keep"), ("train", "validation_episodes")]:
         del found[part][name]
     words = json.dumps(found, sort_keys=True)
     return int(hashlib.sha256(words.encode()).hexdigest(), 16) >> 193
 
 
-def write_vocabulary(workdir, dataset):
+def write_vocabulary(workdir, words):
     """Keeps the words of a data set of sentences: an export tells tokens by them."""
-    if isinstance(dataset, Sentences):
-        words = "\n".join(dataset.vocabulary) + "\n"
-        with replacing(pathlib.Path(workdir) / VOCABULARY, "wb") as file:
-            file.write(words.encode())
+    with replacing(pathlib.Path(workdir) / VOCABULARY, "wb") as file:
+        file.write(("\n".join(words) + "\n").encode())
 
 
 def vocabulary(workdir):
@@ -122,7 +127,7 @@ def differences(before, now):
 
 def read_config(workdir):
     """The `RunConfig` of a workdir."""
-    path = pathlib.Path(workdir) / "config.json"
+    path = pathlib.Path(workdir) / CONFIG
     if not path.is_file():
         raise UserError(f"{path} is not there; is this the folder of a run?")
     return _stored(path)[1]

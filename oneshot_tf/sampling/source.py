@@ -1,5 +1,6 @@
 """A part of a data set, on the device or in files, from which episodes are drawn."""
 
+import dataclasses
 import typing
 
 import numpy as np
@@ -88,8 +89,12 @@ def make(dataset, options, *, rotations, vary, train=False):
         )
     shift = options.max_shift * dataset.images.shape[1] / OMNIGLOT_SIZE
     images = dataset.images
+    if isinstance(images, np.ndarray):
+        images = tf.constant(images)
+        # where the device is the CPU, an array of the tensor's memory: pictures are held once
+        dataset = dataclasses.replace(dataset, images=np.asarray(images))
     return Source(
-        images=tf.constant(images) if isinstance(images, np.ndarray) else images,
+        images=images,
         population=choice.population(dataset, rotations),
         image_size=options.image_size,
         max_rotation=options.max_rotation if vary else 0.0,

@@ -6,11 +6,12 @@ import types
 import pytest
 import tensorflow as tf
 
-from oneshot_tf import models
+from oneshot_tf import files, models
 from oneshot_tf.commands import configs
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
-from oneshot_tf.runs import experiment, kinds
+from oneshot_tf.runs import experiment, kinds, workdirs
+from oneshot_tf.training import devices
 from tests.sampling.helpers import assert_equal_episodes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -67,6 +68,45 @@ def test_a_classifier_counts_its_classes(make_dataset):
         experiment.with_classes(config_of("--model=classifier", "--train_classes=77"), split)
     other = config_of()
     assert experiment.with_classes(other, split) is other
+
+
+@pytest.mark.parametrize(
+    ("words", "fast", "slow"),
+    [
+        (["--model=matching"], "mixed_bfloat16", "float32"),
+        (["--model=mmnet", "--dataset=tiny_imagenet"], "mixed_bfloat16", "float32"),
+        (["--model=matching", "--encoder=inception", "--image_size=80"], "float32", "float32"),
+        (["--model=matching", "--dataset=ptb"], "float32", "float32"),
+        (["--model=pixels"], "float32", "float32"),
+        (["--model=maml"], "float32", "float32"),
+        (["--model=flmn", "--encoder=conv"], "float32", "float32"),
+        (["--model=matching", "--precision=float32"], "float32", "float32"),
+        (["--model=flmn", "--precision=mixed_bfloat16"], "mixed_bfloat16", "mixed_bfloat16"),
+    ],
+)
+def test_auto_is_half_where_the_model_and_the_processor_suit_it(monkeypatch, words, fast, slow):
+    config = config_of(*words)
+    for there, expected in ((True, fast), (False, slow)):
+        monkeypatch.setattr(devices, "faster_in_half", lambda there=there: there)
+        assert experiment.with_precision(config).train.precision == expected
+
+
+def test_a_resumed_run_keeps_its_precision(tmp_path, monkeypatch, make_dataset):
+    dataset, config = make_dataset([4] * 6), config_of("--model=matching", "--dataset=folder")
+    split = splits.shuffled(dataset.class_names, 0)
+    monkeypatch.setattr(devices, "faster_in_half", lambda: True)
+    begun = experiment.with_precision(config, tmp_path)
+    workdirs.prepare(tmp_path, workdirs.description(begun, dataset, split))
+    monkeypatch.setattr(devices, "faster_in_half", lambda: False)
+    assert experiment.with_precision(config).train.precision == "float32"
+    resumed = experiment.with_precision(config, tmp_path)
+    assert resumed.train.precision == "mixed_bfloat16"
+    workdirs.prepare(tmp_path, workdirs.description(resumed, dataset, split))
+    stored = files.read_json(tmp_path / "config.json")
+    del stored["train"]["precision"]  # as runs were stored before there was the option
+    files.write_text(tmp_path / "config.json", files.dump(stored))
+    monkeypatch.setattr(devices, "faster_in_half", lambda: True)
+    assert experiment.with_precision(config, tmp_path).train.precision == "float32"
 
 
 @pytest.mark.parametrize(

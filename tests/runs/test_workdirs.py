@@ -31,15 +31,15 @@ def test_a_run_from_before_an_option_was_renamed_is_the_same_run():
 def test_a_fingerprint_is_of_all_that_workers_must_share(make_dataset):
     config, data = config_of(), make_dataset([4, 4])
     split = types.SimpleNamespace(describe=lambda: {"name": "random"})
-    found = workdirs.fingerprint(config, data, split)
-    assert 0 <= found < 2**63
 
-    def with_train(**changed):
+    def found(data=data, split=split, **changed):
         train = dataclasses.replace(config.train, **changed)
-        return workdirs.fingerprint(dataclasses.replace(config, train=train), data, split)
+        now = dataclasses.replace(config, train=train)
+        return workdirs.fingerprint(workdirs.description(now, data, split))
 
-    assert with_train(keep=9) == found
-    assert len({found, with_train(seed=1), with_train(save_every=4), with_train(episodes=9)}) == 4
-    assert workdirs.fingerprint(config, make_dataset([4, 4], seed=1), split) != found
+    assert 0 <= found() < 2**63
+    assert found(keep=9) == found()
+    assert len({found(), found(seed=1), found(save_every=4), found(episodes=9)}) == 4
+    assert found(data=make_dataset([4, 4], seed=1)) != found()
     other = types.SimpleNamespace(describe=lambda: {"name": "other"})
-    assert workdirs.fingerprint(config, data, other) != found
+    assert found(split=other) != found()

@@ -1,11 +1,22 @@
 """What the tests in a browser share: hands that draw, and eyes on what must not happen."""
 
 import contextlib
+import importlib.util
 import math
 import shutil
 from urllib.parse import urlsplit
 
+import pytest
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)  # fmt: skip
+MARKS = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium (apt-get install chromium)"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("playwright") is None,
+        reason="needs Playwright for Python (pip install playwright)",
+    ),
+]
 
 CIRCLE = [
     [(0.5 + 0.3 * math.cos(a / 12 * math.tau), 0.5 + 0.3 * math.sin(a / 12 * math.tau)) for a in range(13)]

@@ -1,12 +1,16 @@
-"""What the tests of serving share: one small export a model, loaded once."""
+"""What the tests of serving share: one small export a model, loaded once; the page and a browser."""
 
+import pathlib
 import typing
 
 import pytest
 import tensorflow as tf
 
 from oneshot_tf.serving import signatures
-from tests.serving import exports
+from tests.serving import browsing, exports
+from tests.serving.live import Live
+
+PRETRAINED = pathlib.Path(__file__).resolve().parents[2] / "pretrained"
 
 
 class Export(typing.NamedTuple):
@@ -61,3 +65,17 @@ class Served:
 def served(make_learner, tmp_path_factory):
     """`Served`, of one module."""
     return Served(make_learner, tmp_path_factory.mktemp)
+
+
+@pytest.fixture(scope="module")
+def page_server():
+    """A server of a few-shot model and of one that plays the game."""
+    names = ("matching_omniglot", "flmn_omniglot_1")
+    with Live({name: PRETRAINED / name for name in names}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browsing.browser() as found:
+        yield found

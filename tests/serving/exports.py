@@ -30,7 +30,9 @@ def make_run(workdir, dataset, *words, name=None, updates=10):
       (learner, `RunConfig`).
     """
     config = configs.make_config(configs.parse(["test", *SMALL, *words]), name)
-    workdirs.prepare(workdir, config, dataset, splits.shuffled(dataset.class_names, 0))
+    config = experiment.with_precision(config)
+    split = splits.shuffled(dataset.class_names, 0)
+    workdirs.prepare(workdir, workdirs.description(config, dataset, split))
     learner = experiment.make_learner(config)
     shake(learner)
     kept = checkpoints.Checkpoints(workdir, learner, optimizers.make(config.train), 3)

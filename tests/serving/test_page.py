@@ -14,33 +14,15 @@ from PIL import Image, ImageDraw
 from oneshot_tf.commands import predict
 from oneshot_tf.serving import decoding
 from tests.serving import browsing
-from tests.serving.browsing import CROSS, SHAPES, ZIGZAG, by_mouse, by_touch, teach, varied, visit
-from tests.serving.live import Live
+from tests.serving.browsing import SHAPES, by_mouse, by_touch, teach, varied, visit
 
-pytest.importorskip("playwright", reason="needs Playwright for Python (pip install playwright)")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(browsing.CHROMIUM is None, reason="needs chromium (apt-get install chromium)"),
-]  # fmt: skip
+pytestmark = browsing.MARKS
 PRETRAINED = pathlib.Path(__file__).resolve().parents[2] / "pretrained"
 
 
-@pytest.fixture(scope="module")
-def live():
-    names = ("matching_omniglot", "flmn_omniglot_1")
-    with Live({name: PRETRAINED / name for name in names}) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browsing.browser() as found:
-        yield found
-
-
 @pytest.fixture
-def page(live, chromium):
-    with visit(chromium, live.port) as found:
+def page(page_server, chromium):
+    with visit(chromium, page_server.port) as found:
         found.wait_for_selector("#bars li")
         yield found
 
@@ -68,8 +50,10 @@ def test_draw_name_ask_by_mouse(page):
     assert np.argmax(spoke) == 2 and abs(sum(spoke) - 100) < 1
 
 
-def test_draw_name_ask_by_touch_on_a_phone(live, chromium):
-    with visit(chromium, live.port, width=360, height=740, has_touch=True, is_mobile=True) as page:
+def test_draw_name_ask_by_touch_on_a_phone(page_server, chromium):
+    with visit(
+        chromium, page_server.port, width=360, height=740, has_touch=True, is_mobile=True
+    ) as page:
         page.wait_for_selector("#bars li")
         teach(page, SHAPES, by_touch)
         for name, strokes in SHAPES.items():
@@ -198,59 +182,6 @@ def test_files_are_dropped(page):
     page.wait_for_selector("#trouble:text('broken.png')")
 
 
-def test_the_game_of_ten_presentations(live, chromium):
-    with visit(chromium, live.port, "#game") as page:
-        for step in range(50):
-            page.wait_for_selector(f"#step:text-is('{step + 1} of 50')")
-            page.click("#labels button.primary:not([aria-disabled])")
-        page.wait_for_selector("#step:text('the round is over')")
-        counts = page.locator("#accuracy .count").all_inner_texts()
-        assert [count.split("/")[1] for count in counts] == ["5"] * 10
-        right = [int(count.split("/")[0]) for count in counts]
-        assert right[0] <= 4 and sum(right[1:]) >= 36  # a guess first, then 4 in 5
-        figures = page.locator("#memory canvas")
-        assert figures.count() == 2
-        assert re.search(r"Reads, 50 steps and 64 rows", figures.first.get_attribute("aria-label"))
-        assert page.locator("#history li").count() == 50
-
-
-def test_the_game_with_ones_own_characters(live, chromium):
-    with visit(chromium, live.port, "#game") as page:
-        page.wait_for_selector("#game-bars li")
-        page.click("#drawn")
-        for turn in range(3):
-            for label, strokes in zip("ABC", SHAPES.values(), strict=True):
-                by_mouse(page, "#game-pad", varied(strokes, turn=0.1 * turn))
-                page.wait_for_selector("#labels button:not([aria-disabled])")
-                if turn == 2:
-                    assert page.inner_text("#guess strong") == label
-                page.click(f"[aria-label='It is {label}']")
-        assert page.locator("#history li").count() == 9
-
-
-def test_a_label_waits_for_the_last_stroke(live, chromium):
-    """What is told between a stroke and its answer would be lost, or be of half a character."""
-    with visit(chromium, live.port, "#game") as page:
-        page.wait_for_selector("#game-bars li")
-        page.click("#drawn")
-        open_labels = page.locator("#labels button:not([aria-disabled])")
-        by_mouse(page, "#game-pad", CROSS[:1])
-        open_labels.first.wait_for()
-        held = []
-        page.route("**/*:predict", lambda route: held.append(route))
-        for stroke in (CROSS[1], ZIGZAG[0]):
-            by_mouse(page, "#game-pad", [stroke])
-            assert open_labels.count() == 0
-        page.wait_for_timeout(500)
-        assert held[-1].request.post_data_json["inputs"]["labels"] == [[-1]]
-        for route in held:
-            route.continue_()
-        page.unroute("**/*:predict")
-        open_labels.first.click()
-        page.wait_for_selector("#history li")
-        assert page.locator("#history li").count() == 1
-
-
 def every_view(page):
     """Opens each view of the page in turn, and a model's card in the last; gives the view's name."""
     for view, there in (("draw", "#bars li"), ("game", "#game-bars li"), ("models", "summary")):
@@ -263,8 +194,8 @@ def every_view(page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_narrow_screen_never_scrolls_sideways(live, chromium, scheme):
-    with visit(chromium, live.port, width=360, height=640, color_scheme=scheme) as page:
+def test_a_narrow_screen_never_scrolls_sideways(page_server, chromium, scheme):
+    with visit(chromium, page_server.port, width=360, height=640, color_scheme=scheme) as page:
         for _ in every_view(page):
             assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
@@ -282,8 +213,8 @@ def axe(tmp_path_factory):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_keeps_anybody_out(live, chromium, axe, scheme):
-    with visit(chromium, live.port, color_scheme=scheme) as page:
+def test_nothing_keeps_anybody_out(page_server, chromium, axe, scheme):
+    with visit(chromium, page_server.port, color_scheme=scheme) as page:
         for _ in every_view(page):
             page.evaluate(axe)
             found = page.evaluate("axe.run()")["violations"]

@@ -73,3 +73,25 @@ def test_devices_are_made_before_tensorflow_runs():
     tf.zeros([1]) + 1.0
     with pytest.raises(UserError, match="--replicas needs a fresh process"):
         devices.split_cpu(7)
+
+
+@pytest.mark.parametrize(
+    ("text", "half"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu avx2 avx512f avx512_bf16\n", True),
+        ("flags\t\t: avx2 amx_bf16 amx_tile\n", True),
+        ("flags\t\t: fpu avx2 avx512f avx512_vnni\n", False),
+        ("Features\t: fp asimd\n", False),
+        (None, False),
+    ],
+)
+def test_bfloat16_is_for_processors_that_multiply_it(tmp_path, monkeypatch, text, half):
+    path = tmp_path / "cpuinfo"
+    if text is not None:
+        path.write_text(text)
+    flags = devices.processor_flags(path)
+    monkeypatch.setattr(devices, "processor_flags", lambda: flags)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    assert devices.faster_in_half() is half
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
+    assert not devices.faster_in_half()
