@@ -6,7 +6,6 @@ floating-point operations in a large matrix product.
 """
 
 import dataclasses
-import resource
 import statistics
 import tempfile
 import time
@@ -15,6 +14,7 @@ import tensorflow as tf
 
 from oneshot_tf.commands import configs
 from oneshot_tf.errors import UserError
+from oneshot_tf.evaluation import records
 from oneshot_tf.files import dump, write_text
 from oneshot_tf.runs import experiment
 from oneshot_tf.sampling import pipeline
@@ -62,16 +62,16 @@ def measure(config, updates, other_precision=False):
     del dataset  # as a run does
     fixed = sample(tf.constant(0, tf.int64))
     with tempfile.TemporaryDirectory() as workdir:
-        real = _runner(learner, sample, config.train, strategy, workdir)
+        real = runner(learner, sample, config.train, strategy, workdir)
         real(1)
         first_step = time.perf_counter() - began
         real(updates)
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        memory = records.peak_memory()
         runs = {"real": real}
-        runs["bare"] = _runner(learner, lambda _: fixed, config.train, strategy, None)
+        runs["bare"] = runner(learner, lambda _: fixed, config.train, strategy, None)
         if other_precision:
             other = _in_other_precision(config, strategy)
-            runs["other"] = _runner(other, lambda _: fixed, config.train, strategy, None)
+            runs["other"] = runner(other, lambda _: fixed, config.train, strategy, None)
         for run in runs.values():
             run(1)
         for name, part in learner.timed_parts(fixed).items():
@@ -93,7 +93,7 @@ def _in_other_precision(config, strategy):
         return experiment.make_learner(dataclasses.replace(config, train=train))
 
 
-def _runner(learner, sample, options, strategy, workdir):
+def runner(learner, sample, options, strategy, workdir):
     """(number of updates) -> episodes/s, with a log in `workdir` unless that is None."""
     with strategy.scope():
         optimizer = optimizers.make(options)
@@ -167,7 +167,7 @@ def _summary(config, learner, rates, memory, first_step):
         "matmul_gflop_per_second": round(peak / 1e9, 1),
         "of_peak": round(real * flops / peak, 3),
         "bare_of_peak": round(bare * flops / peak, 3),
-        "peak_memory_gib": round(memory, 2),
+        "peak_memory_gib": memory,
         "seconds_to_first_step": round(first_step, 1),
     }
 

@@ -6,6 +6,7 @@ import os
 import pathlib
 import platform
 import subprocess
+import sys
 
 import numpy as np
 import tensorflow as tf
@@ -45,6 +46,7 @@ def make(config, dataset, split, protocol, accuracy, learner, trained):
             "commit": None,
             "machine": None,
             "load": None,
+            "peak_memory_gib": None,
             **trained,
             "dataset": config.data.dataset,
             "batch_size": config.train.batch_size,
@@ -104,17 +106,21 @@ def episodes(record, key):
 
 
 def origin(fields):
-    """Where a run was trained: {"commit", "machine", "load"}, of its `config.json`.
+    """Where a run was trained: {"commit", "machine", "load", "peak_memory_gib"}, of its `config.json`.
 
-    A run that was resumed elsewhere has all its commits and machines, in order; "load" is the highest.
-    What the file does not say is None.
+    A run that was resumed elsewhere has all its commits and machines, in order; "load" and the memory
+    are the highest. What the file does not say is None.
     """
     starts = fields.get("starts", [])
-    loads = [start["load"] for start in starts if start.get("load") is not None]
+
+    def highest(name):
+        return max((s[name] for s in starts if s.get(name) is not None), default=None)
+
     return {
         "commit": _different([fields.get("commit"), *(start.get("commit") for start in starts)]),
         "machine": _different([start.get("machine") for start in starts], "; "),
-        "load": max(loads, default=None),
+        "load": highest("load"),
+        "peak_memory_gib": highest("peak_memory_gib"),
     }
 
 
@@ -186,6 +192,16 @@ def start():
         "load": load,
         "date": datetime.date.today().isoformat(),
     }
+
+
+def peak_memory():
+    """The most memory that this process held so far, in GiB; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows has none
+        return None
+    unit = 2**30 if sys.platform == "darwin" else 2**20
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 2)
 
 
 def commit():

@@ -161,6 +161,7 @@ def train(config, workdir=None, draw=None, *, quiet=False, substitute=True, **gi
                 workdirs.prepare(own, found, words)
                 write_hparams(own, config)
                 loop.train(learner, sample, config.train, own, strategy, hooks, kept, quiet)
+                workdirs.finish(own)
     return Trained(kept, config, workdir)
 
 

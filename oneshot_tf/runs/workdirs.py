@@ -69,6 +69,14 @@ def prepare(workdir, found, words=None):
     records.write(path, {**before, "train": grown, "starts": starts})
 
 
+def finish(workdir):
+    """Notes in a folder's `config.json` how much memory the run took since its last start."""
+    path = pathlib.Path(workdir) / CONFIG
+    fields = read_json(path)
+    fields["starts"][-1]["peak_memory_gib"] = records.peak_memory()
+    records.write(path, fields)
+
+
 def description(config, dataset, split):
     """What a run is made of: options, classes and pictures, as JSON can hold them."""
     return {

@@ -88,13 +88,24 @@ def test_every_episode_is_kept_and_read_back():
 
 def test_the_origin_of_a_run():
     start = {"commit": "abc", "machine": "small", "load": 1.5, "date": "2026-01-01"}
+    start["peak_memory_gib"] = 1.25
     once = records.origin({"commit": "abc", "starts": [start]})
-    assert once == {"commit": "abc", "machine": "small", "load": 1.5}
-    again = {**start, "commit": "def+", "machine": "large", "load": 0.5}
-    twice = records.origin({"commit": "abc", "starts": [start, again, start]})
-    assert twice == {"commit": "abc, def+", "machine": "small; large", "load": 1.5}
-    assert records.origin({"commit": "abc"}) == {"commit": "abc", "machine": None, "load": None}
-    assert records.origin({}) == {"commit": None, "machine": None, "load": None}
+    assert once == {k: v for k, v in start.items() if k != "date"}
+    again = {**start, "commit": "def+", "machine": "large", "load": 0.5, "peak_memory_gib": 2.0}
+    killed = {k: v for k, v in start.items() if k != "peak_memory_gib"}  # told nothing at its end
+    twice = records.origin({"commit": "abc", "starts": [start, again, killed]})
+    expected = {"commit": "abc, def+", "machine": "small; large", "load": 1.5}
+    assert twice == {**expected, "peak_memory_gib": 2.0}
+    nothing = dict.fromkeys(("commit", "machine", "load", "peak_memory_gib"))
+    assert records.origin({"commit": "abc"}) == {**nothing, "commit": "abc"}
+    assert records.origin({}) == nothing
+
+
+def test_memory_is_that_of_this_process():
+    before = records.peak_memory()
+    held = bytearray(b"1" * 2**28)
+    assert 0.1 < before < before + 0.2 < records.peak_memory() < before + 1.0
+    del held
 
 
 @pytest.mark.parametrize(

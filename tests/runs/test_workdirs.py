@@ -43,3 +43,17 @@ def test_a_fingerprint_is_of_all_that_workers_must_share(make_dataset):
     assert found(data=make_dataset([4, 4], seed=1)) != found()
     other = types.SimpleNamespace(describe=lambda: {"name": "other"})
     assert found(split=other) != found()
+
+
+def test_a_run_notes_its_memory_at_each_end(tmp_path, make_dataset):
+    config, data = config_of(), make_dataset([4, 4])
+    split = types.SimpleNamespace(describe=lambda: {"name": "r", "classes": [], "sha256": ""})
+    for _ in range(2):
+        workdirs.prepare(tmp_path, workdirs.description(config, data, split))
+        assert (
+            "peak_memory_gib"
+            not in json.loads((tmp_path / "config.json").read_text())["starts"][-1]
+        )
+        workdirs.finish(tmp_path)
+    starts = json.loads((tmp_path / "config.json").read_text())["starts"]
+    assert [start["peak_memory_gib"] > 0.1 for start in starts] == [True, True]
