@@ -110,15 +110,16 @@ class FeatureLabelCell(MemoryCell):
     def fed_back(self, state):
         return [state.read]
 
-    def step(self, gates, state):
+    def step(self, gates, state, heads=None):
         """One step: gates [B, controller width] -> ([h_t, r_t] [B, U + M], FeatureLabelState)."""
+        heads = heads or self.read_heads()
         controller = self.controller.step(gates, state.controller)
-        head = tf.matmul(controller.hidden, self.head_kernel) + self.head_bias
+        head = tf.matmul(controller.hidden, heads.kernel) + heads.bias
         key, add_feature, add_label, strength, gate = tf.split(head, self.sizes, axis=1)
         add_feature, add_label = tf.tanh(add_feature), tf.tanh(add_label)  # a^f_t, a^l_t, [B, M]
         key = tf.tanh(key) if self.key == "own" else add_feature  # k_t, [B, M]
         strength = 1.0 + tf.nn.softplus(strength) if self.key_strength else None  # [B, 1]
-        alpha = gate if self.write_gate == "step" else self.alpha  # [B, 1] or [1, 1]
+        alpha = gate if self.write_gate == "step" else heads.alpha  # [B, 1] or [1, 1]
 
         unused = addressing.least_used(state.usage, 1)  # Eq. 5, [B, 1, N]
         write_weights = addressing.lrua_write_weights(  # Eq. 6, [B, 1, N]

@@ -107,20 +107,20 @@ class LRUACell(MemoryCell):
     def fed_back(self, state):
         return [state.reads]
 
-    def _heads(self, hidden):
+    def _heads(self, hidden, heads):
         """(keys, add vectors [B, R, M], strength [B, R] or None, alpha [B or 1, R])."""
-        head = tf.matmul(hidden, self.head_kernel) + self.head_bias
+        head = tf.matmul(hidden, heads.kernel) + heads.bias
         key, add, strength, gate = tf.split(head, self.sizes, axis=1)
         shape = [-1, self.heads, self.width]
         keys = tf.reshape(tf.tanh(key), shape)
         adds = tf.reshape(tf.tanh(add), shape) if self.add_vector == "separate" else keys
         strength = 1.0 + tf.nn.softplus(strength) if self.key_strength else None
-        return keys, adds, strength, gate if self.write_gate == "step" else self.alpha
+        return keys, adds, strength, gate if self.write_gate == "step" else heads.alpha
 
-    def step(self, gates, state):
+    def step(self, gates, state, heads=None):
         """gates [B, controller width] -> ([h_t, r_t] [B, U + R M], LRUAState)."""
         controller = self.controller.step(gates, state.controller)
-        keys, adds, strength, alpha = self._heads(controller.hidden)
+        keys, adds, strength, alpha = self._heads(controller.hidden, heads or self.read_heads())
 
         unused = addressing.least_used(state.usage, self.heads)  # Eq. 21, [B, R, N]
         targets = unused

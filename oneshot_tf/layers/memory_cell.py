@@ -22,10 +22,24 @@ class CellWeights(typing.NamedTuple):
     recurrent_kernel: tf.Tensor | None
 
 
+class HeadWeights(typing.NamedTuple):
+    """What a step needs beside the gates, of a cell with U units.
+
+    Attributes:
+      kernel: [U, W] of the heads.
+      bias: [W].
+      alpha: [1, H], a write gate that is one learned number; None where it is a head.
+    """
+
+    kernel: tf.Tensor
+    bias: tf.Tensor
+    alpha: tf.Tensor | None
+
+
 class MemoryCell(keras.layers.Layer):
     """A recurrent cell whose time loop is `unroll`.
 
-    One step is `step(gates, state) -> (output, state)`, where
+    One step is `step(gates, state, heads) -> (output, state)`, where
     `gates = inputs[t] @ kernel + bias + recurrent_inputs(state) @ recurrent_kernel`. The first product
     does not depend on the state, so it is made for all steps at once.
 
@@ -35,6 +49,7 @@ class MemoryCell(keras.layers.Layer):
 
     read_width = 0  # width of what is read from memory and fed back
     output_width = 0  # width of what a step gives
+    head_kernel = head_bias = alpha = None
 
     def __init__(self, controller, units, **kwargs):
         super().__init__(**kwargs)
@@ -69,6 +84,17 @@ class MemoryCell(keras.layers.Layer):
         """Its own `CellWeights`."""
         return CellWeights(self.kernel, self.bias, self.recurrent_kernel)
 
+    def read_heads(self):
+        """`HeadWeights`, read once for many steps; None of a cell without heads.
+
+        A weight that is read inside a loop is kept anew at every step, for the gradient.
+        """
+        if self.head_kernel is None:
+            return None
+        alpha = None if self.alpha is None else tf.convert_to_tensor(self.alpha)
+        kernel, bias = (tf.convert_to_tensor(w) for w in (self.head_kernel, self.head_bias))
+        return HeadWeights(kernel, bias, alpha)
+
     def recurrent_inputs(self, state):
         """[B, read width + U]: what is read and, of a recurrent controller, its output."""
         parts = self.fed_back(state)
@@ -83,7 +109,17 @@ class MemoryCell(keras.layers.Layer):
     def initial_state(self, batch):
         raise NotImplementedError
 
-    def step(self, gates, state):
+    def step(self, gates, state, heads=None):
+        """One step.
+
+        Args:
+          gates: [B, W], see above.
+          state: the cell's state.
+          heads: of `read_heads`; None reads them now.
+
+        Returns:
+          (output [B, output width], the new state).
+        """
         raise NotImplementedError
 
     def trace(self, state):

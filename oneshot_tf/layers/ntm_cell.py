@@ -74,10 +74,11 @@ class NTMCell(MemoryCell):
     def fed_back(self, state):
         return [state.reads]
 
-    def step(self, gates, state):
+    def step(self, gates, state, heads=None):
         """gates [B, controller width] -> ([h_t, r_t] [B, U + R M], NTMState)."""
         controller = self.controller.step(gates, state.controller)
-        head = tf.matmul(controller.hidden, self.head_kernel) + self.head_bias
+        heads = heads or self.read_heads()
+        head = tf.matmul(controller.hidden, heads.kernel) + heads.bias
         key, strength, gate, shift, gamma, erase, add = tf.split(head, self.sizes, axis=1)
         total = self.heads + 1
         key = tf.tanh(tf.reshape(key, [-1, total, self.width]))  # [B, R + 1, M]

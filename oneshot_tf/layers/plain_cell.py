@@ -24,7 +24,8 @@ class PlainCell(MemoryCell):
     def fed_back(self, state):
         return []
 
-    def step(self, gates, state):
+    def step(self, gates, state, heads=None):
         """gates [B, controller width] -> (h_t [B, U], PlainState)."""
+        del heads
         controller = self.controller.step(gates, state.controller)
         return controller.hidden, PlainState(controller)

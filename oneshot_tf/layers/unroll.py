@@ -87,14 +87,14 @@ def _with_deferred_gradient(cell, projected, kernel, state, mask, loop):
     return outputs, tf.nest.pack_sequence_as(state, final)
 
 
-def _step(cell, projected, kernel, state, mask):
+def _step(cell, projected, kernel, heads, state, mask):
     """One step; returns (output, recurrent input, new state)."""
     if kernel is None:
         recurrent, gates = tf.zeros([tf.shape(projected)[0], 0]), projected
     else:
         recurrent = cell.recurrent_inputs(state)
         gates = projected + tf.matmul(recurrent, kernel)
-    output, new = cell.step(gates, state)
+    output, new = cell.step(gates, state, heads)
     if mask is not None:
         new = tf.nest.map_structure(lambda n, o: tf.where(_like(mask, n), n, o), new, state)
     return output, recurrent, new
@@ -116,9 +116,10 @@ def _copies(cell, projected, kernel, state, mask, trace):
     if steps is None:
         raise ValueError("Unrolling needs a static number of steps; use execution while or xla")
     outputs, recurrents, traces = [], [], []
+    heads = cell.read_heads()
     for t in range(steps):
         now = None if mask is None else mask[t]
-        output, recurrent, state = _step(cell, projected[t], kernel, state, now)
+        output, recurrent, state = _step(cell, projected[t], kernel, heads, state, now)
         outputs.append(output)
         recurrents.append(recurrent)
         traces.append(cell.trace(state) if trace else {})
@@ -132,18 +133,22 @@ def _while(cell, projected, kernel, state, mask, trace):
     # reading through a TensorArray: the gradient of indexing would be a full [T, B, .] per step
     source = tf.TensorArray(tf.float32, steps, element_shape=projected.shape[1:]).unstack(projected)
 
-    def array(width):
-        return tf.TensorArray(tf.float32, steps, element_shape=[projected.shape[1], width])
+    def array(width, kind=tf.float32):
+        return tf.TensorArray(kind, steps, element_shape=[projected.shape[1], width])
 
     rows = 0 if kernel is None else kernel.shape[0]
     names = sorted(cell.trace(state)) if trace else []
-    arrays = (array(cell.output_width), array(rows))
+    # no gradient is asked of the recurrent inputs; as whole numbers they get none, which would be
+    # all of them again at every step, copied
+    arrays = (array(cell.output_width), array(rows, tf.int32))
+    heads = cell.read_heads()
     traces = tuple(tf.TensorArray(tf.float32, steps) for _ in names)
 
     def body(t, state, arrays, traces):
         now = None if mask is None else mask[t]
-        output, recurrent, state = _step(cell, source.read(t), kernel, state, now)
-        arrays = (arrays[0].write(t, output), arrays[1].write(t, recurrent))
+        output, recurrent, state = _step(cell, source.read(t), kernel, heads, state, now)
+        kept = tf.bitcast(recurrent, tf.int32)
+        arrays = (arrays[0].write(t, output), arrays[1].write(t, kept))
         if trace:
             weights = cell.trace(state)
             traces = tuple(a.write(t, weights[n]) for a, n in zip(traces, names, strict=True))
@@ -156,4 +161,5 @@ def _while(cell, projected, kernel, state, mask, trace):
         maximum_iterations=size,
     )
     outputs, recurrents = (a.stack() for a in arrays)
+    recurrents = tf.bitcast(recurrents, tf.float32)
     return outputs, recurrents, state, {n: a.stack() for n, a in zip(names, traces, strict=True)}

@@ -43,8 +43,7 @@ def add(memory, weights, vectors):
       vectors: [B, H, M].
     """
     shapes.check(memory=(memory, "B N M"), weights=(weights, "B H N"), vectors=(vectors, "B H M"))
-    if weights.shape[1] == 1:
-        return memory + weights[:, 0, :, None] * vectors[:, 0, None, :]
+    # of one head too: the gradients of a product that is broadcast are sums, slow under XLA on a CPU
     return memory + tf.matmul(weights, vectors, transpose_a=True)
 
 

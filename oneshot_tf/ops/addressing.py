@@ -25,7 +25,8 @@ def cosine(keys, memory):
     """
     shapes.check(keys=(keys, "B H M"), memory=(memory, "B N M"))
     key_norm = tf.math.rsqrt(tf.reduce_sum(tf.square(keys), axis=2) + _EPSILON)
-    row_norm = tf.math.rsqrt(tf.reduce_sum(tf.square(memory), axis=2) + _EPSILON)
+    ones = tf.ones([memory.shape[2]], memory.dtype)  # a product, which XLA sums faster on a CPU
+    row_norm = tf.math.rsqrt(tf.tensordot(tf.square(memory), ones, 1) + _EPSILON)
     products = tf.matmul(keys, memory, transpose_b=True)
     return products * key_norm[:, :, None] * row_norm[:, None, :]
 

@@ -203,3 +203,20 @@ def test_the_while_loop_takes_any_number_of_steps_and_episodes(cell):
         inputs = random_inputs(steps, batch)
         outputs, _ = plain_run(cell, tf.constant(inputs), cell.initial_state(batch))
         assert_same(run(tf.constant(inputs)), outputs)
+
+
+def bodies_of(graph):
+    """The operations' types in the body of every loop of a graph and of what it calls."""
+    library = {f.signature.name: f.node_def for f in graph.as_graph_def().library.function}
+    loops = [n for nodes in library.values() for n in nodes if n.op.endswith("While")]
+    return [{node.op for node in library[loop.attr["body"].func.name]} for loop in loops]
+
+
+def test_no_weight_is_read_inside_the_loop(cell):
+    @tf.function(autograph=False)
+    def gradients():
+        return gradients_of(cell, with_unroll(), random_inputs())[1]
+
+    bodies = bodies_of(gradients.get_concrete_function().graph)
+    assert len(bodies) >= 2 and all("MatMul" in body for body in bodies)
+    assert not any("ReadVariableOp" in body for body in bodies)
