@@ -111,7 +111,7 @@ def with_replicas(config, strategy):
 def faster_in_half():
     """Whether convolutions are faster in bfloat16 here: 1.7 times on processors that multiply it.
 
-    Others emulate it, some hundred times slower. GPUs were not measured.
+    Others emulate it, and are slower for it. GPUs were not measured.
     """
     flags = set() if tf.config.list_physical_devices("GPU") else processor_flags()
     return bool(flags & {"avx512_bf16", "amx_bf16"})
