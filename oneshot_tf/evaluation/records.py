@@ -14,6 +14,7 @@ import tensorflow as tf
 from oneshot_tf import __version__, files
 from oneshot_tf.evaluation import papers
 from oneshot_tf.sampling import pipeline
+from oneshot_tf.training import devices
 
 
 def make(config, dataset, split, protocol, accuracy, learner, trained):
@@ -156,15 +157,9 @@ def write(path, record):
 
 def machine():
     """Processor and how many cores this process may use."""
-    name = platform.processor() or platform.machine()
-    info = pathlib.Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                name = line.partition(":")[2].strip()
-                break
-    devices = [d.name for d in tf.config.list_logical_devices("GPU")]
-    return ", ".join([name, f"{pipeline.cores()} cores", *devices])
+    name = devices.processor("model name") or platform.processor() or platform.machine()
+    gpus = [d.name for d in tf.config.list_logical_devices("GPU")]
+    return ", ".join([name, f"{pipeline.cores()} cores", *gpus])
 
 
 def versions():

@@ -78,6 +78,17 @@ class AdaptingLearner(TaskLearner):
     def build_weights(self):
         """Makes the weights beside the network's."""
 
+    def add_kept(self, name, shape):
+        """Zeros that training counts in, and no gradient moves; of replicas, their mean."""
+        return self.add_weight(
+            name,
+            shape,
+            initializer="zeros",
+            trainable=False,
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.MEAN,
+        )
+
     def own(self):
         return self.net.own
 
@@ -119,12 +130,16 @@ class AdaptingLearner(TaskLearner):
     def query_features(self, net, task, training):
         """The same of the queries, by the statistics that `bn` says."""
         if self.options.bn == "support":
-            count = tf.shape(task.support)[0]
-            images = tf.concat([task.support, task.query], axis=0)
-            features, statistics = self.net.features(net.blocks, images, count)
-            return features[count:], statistics
+            return self.joint_features(net, task)[1:]
         speakers = tf.shape(task.query)[0] if self._batch_speaks(training) else None
         return self.net.features(net.blocks, task.query, speakers)
+
+    def joint_features(self, net, task):
+        """(support [S, D], query [Q, D], statistics) of one pass, by the support's statistics."""
+        count = tf.shape(task.support)[0]
+        images = tf.concat([task.support, task.query], axis=0)
+        features, statistics = self.net.features(net.blocks, images, count)
+        return features[:count], features[count:], statistics
 
     def support_logits(self, net, task, training):
         """Logits [S, K] of the support; arguments as of `support_features`."""

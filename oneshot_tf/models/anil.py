@@ -6,8 +6,6 @@ steps are of a linear classifier.
 
 import dataclasses
 
-import tensorflow as tf
-
 from oneshot_tf.layers.adaptable_net import head_logits
 from oneshot_tf.models.adapting_learner import steps_options
 from oneshot_tf.models.maml import MAML, MAMLOptions
@@ -50,7 +48,4 @@ class ANIL(MAML):
         if self.options.bn != "support":
             support, _ = self.support_features(net, task, training)
             return support, *self.query_features(net, task, training)
-        count = tf.shape(task.support)[0]
-        images = tf.concat([task.support, task.query], axis=0)
-        features, statistics = self.net.features(net.blocks, images, count)
-        return features[:count], features[count:], statistics
+        return self.joint_features(net, task)

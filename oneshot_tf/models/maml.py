@@ -73,14 +73,7 @@ class MAML(AdaptingLearner):
     def build_weights(self):
         self.learned_rates = self.make_rates()
         if self.counts_episodes:
-            self.seen = self.add_weight(
-                "seen",
-                [],
-                initializer="zeros",
-                trainable=False,
-                synchronization=tf.VariableSynchronization.ON_READ,
-                aggregation=tf.VariableAggregation.MEAN,
-            )
+            self.seen = self.add_kept("seen", [])
 
     @property
     def counts_episodes(self):

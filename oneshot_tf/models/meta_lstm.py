@@ -13,7 +13,7 @@ import tf_keras as keras
 
 from oneshot_tf.layers.adaptable_net import NetWeights, head_logits
 from oneshot_tf.models.adapting_learner import AdaptingLearner, AdaptingOptions
-from oneshot_tf.models.task_learner import cross_entropy
+from oneshot_tf.models.task_learner import cross_entropy, of_support
 from oneshot_tf.ops import adaptation, meta_lstm
 from oneshot_tf.options import option
 
@@ -105,9 +105,7 @@ class MetaLSTM(AdaptingLearner):
 
         def update(t, state, statistics):
             rows = (t * size + tf.range(size)) % count
-            some = task._replace(
-                support=tf.gather(task.support, rows), labels=tf.gather(task.labels, rows)
-            )
+            some = of_support(task, rows)
             loss, gradient, now = self.slope(join(start, state.theta), some)
             statistics = tf.nest.map_structure(
                 lambda before, new: before + NORM_MOMENTUM * (new - before), statistics, now

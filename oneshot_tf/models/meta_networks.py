@@ -13,7 +13,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from oneshot_tf.layers.plain_net import PlainNet, PlainWeights
-from oneshot_tf.models.task_learner import TaskLearner, cross_entropy
+from oneshot_tf.models.task_learner import TaskLearner, cross_entropy, of_support
 from oneshot_tf.ops import adaptation, meta_lstm, meta_networks
 from oneshot_tf.options import Options, option
 
@@ -120,12 +120,11 @@ class MetaNetworks(TaskLearner):
         parts = tf.minimum(self.options.parts, count)
 
         def gradient(t):
-            rows = tf.range(t * count // parts, (t + 1) * count // parts)
-            images, labels = tf.gather(task.support, rows), tf.gather(task.labels, rows)
+            part = of_support(task, tf.range(t * count // parts, (t + 1) * count // parts))
 
             def loss(values):
                 weights = tf.nest.pack_sequence_as(own.keys, values)
-                return cross_entropy(self.keys.logits(weights, images), labels)
+                return cross_entropy(self.keys.logits(weights, part.support), part.labels)
 
             found = adaptation.gradients(loss, constants(own.keys))[1]
             return rows_of(tf.nest.pack_sequence_as(own.keys, found))

@@ -11,7 +11,7 @@ import dataclasses
 import tensorflow as tf
 
 from oneshot_tf.models.adapting_learner import AdaptingLearner, AdaptingOptions, steps_options
-from oneshot_tf.models.task_learner import cross_entropy
+from oneshot_tf.models.task_learner import cross_entropy, of_support
 from oneshot_tf.ops import descent
 from oneshot_tf.options import option
 
@@ -46,17 +46,10 @@ class Reptile(AdaptingLearner):
     }
 
     def build_weights(self):
-        keep = {
-            "initializer": "zeros",
-            "trainable": False,
-            "synchronization": tf.VariableSynchronization.ON_READ,
-            "aggregation": tf.VariableAggregation.MEAN,
-        }
         self.moments = [
-            self.add_weight(f"moment_{i}", v.shape, **keep)
-            for i, v in enumerate(tf.nest.flatten(self.own()))
+            self.add_kept(f"moment_{i}", v.shape) for i, v in enumerate(tf.nest.flatten(self.own()))
         ]
-        self.inner_steps = self.add_weight("inner_steps", [], **keep)
+        self.inner_steps = self.add_kept("inner_steps", [])
 
     def solve(self, own, task, training):
         net, moments = self.adapted(own, task, training)
@@ -92,9 +85,7 @@ class Reptile(AdaptingLearner):
             # the support is in random order: the next few pictures of it, round and round
             size = tf.minimum(batch, count)
             rows = (i * batch + tf.range(size)) % count
-            some = task._replace(
-                support=tf.gather(task.support, rows), labels=tf.gather(task.labels, rows)
-            )
+            some = of_support(task, rows)
             net = tf.nest.pack_sequence_as(own, values)
             return cross_entropy(self.support_logits(net, some, training), some.labels)
 

@@ -161,6 +161,11 @@ def task_of(parts):
     )
 
 
+def of_support(task, rows):
+    """The task with some rows of its support alone, int32 [n]."""
+    return task._replace(support=tf.gather(task.support, rows), labels=tf.gather(task.labels, rows))
+
+
 def cross_entropy(logits, labels):
     """Mean of -log p(label) of logits [n, K]; labels of -1 do not count."""
     return losses.cross_entropy(logits[None], labels[None])

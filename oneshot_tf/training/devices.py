@@ -113,19 +113,17 @@ def faster_in_half():
 
     Others emulate it, and are slower for it. GPUs were not measured.
     """
-    flags = set() if tf.config.list_physical_devices("GPU") else processor_flags()
-    return bool(flags & {"avx512_bf16", "amx_bf16"})
+    if tf.config.list_physical_devices("GPU"):
+        return False
+    return bool({"avx512_bf16", "amx_bf16"} & set(processor("flags").split()))
 
 
-def processor_flags(path="/proc/cpuinfo"):
-    """What this machine's processor says it can do; nothing where the system does not tell."""
+def processor(field, path="/proc/cpuinfo"):
+    """What the system says of this machine's processor, such as its "flags"; "" where it does not."""
     info = pathlib.Path(path)
-    if not info.is_file():
-        return set()
-    for line in info.read_text().splitlines():
-        if line.startswith("flags"):
-            return set(line.partition(":")[2].split())
-    return set()
+    lines = info.read_text().splitlines() if info.is_file() else []
+    found = (line.partition(":")[2].strip() for line in lines if line.startswith(field))
+    return next(found, "")
 
 
 def split_cpu(parts):

@@ -89,8 +89,8 @@ def test_bfloat16_is_for_processors_that_multiply_it(tmp_path, monkeypatch, text
     path = tmp_path / "cpuinfo"
     if text is not None:
         path.write_text(text)
-    flags = devices.processor_flags(path)
-    monkeypatch.setattr(devices, "processor_flags", lambda: flags)
+    flags = devices.processor("flags", path)
+    monkeypatch.setattr(devices, "processor", lambda field: flags)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
     assert devices.faster_in_half() is half
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
