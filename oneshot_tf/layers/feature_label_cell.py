@@ -110,9 +110,8 @@ class FeatureLabelCell(MemoryCell):
     def fed_back(self, state):
         return [state.read]
 
-    def step(self, gates, state, heads=None):
+    def step(self, gates, state, heads):
         """One step: gates [B, controller width] -> ([h_t, r_t] [B, U + M], FeatureLabelState)."""
-        heads = heads or self.read_heads()
         controller = self.controller.step(gates, state.controller)
         head = tf.matmul(controller.hidden, heads.kernel) + heads.bias
         key, add_feature, add_label, strength, gate = tf.split(head, self.sizes, axis=1)

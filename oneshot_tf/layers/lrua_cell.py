@@ -117,10 +117,10 @@ class LRUACell(MemoryCell):
         strength = 1.0 + tf.nn.softplus(strength) if self.key_strength else None
         return keys, adds, strength, gate if self.write_gate == "step" else heads.alpha
 
-    def step(self, gates, state, heads=None):
+    def step(self, gates, state, heads):
         """gates [B, controller width] -> ([h_t, r_t] [B, U + R M], LRUAState)."""
         controller = self.controller.step(gates, state.controller)
-        keys, adds, strength, alpha = self._heads(controller.hidden, heads or self.read_heads())
+        keys, adds, strength, alpha = self._heads(controller.hidden, heads)
 
         unused = addressing.least_used(state.usage, self.heads)  # Eq. 21, [B, R, N]
         targets = unused

@@ -109,13 +109,13 @@ class MemoryCell(keras.layers.Layer):
     def initial_state(self, batch):
         raise NotImplementedError
 
-    def step(self, gates, state, heads=None):
+    def step(self, gates, state, heads):
         """One step.
 
         Args:
           gates: [B, W], see above.
           state: the cell's state.
-          heads: of `read_heads`; None reads them now.
+          heads: of `read_heads`.
 
         Returns:
           (output [B, output width], the new state).

@@ -74,10 +74,9 @@ class NTMCell(MemoryCell):
     def fed_back(self, state):
         return [state.reads]
 
-    def step(self, gates, state, heads=None):
+    def step(self, gates, state, heads):
         """gates [B, controller width] -> ([h_t, r_t] [B, U + R M], NTMState)."""
         controller = self.controller.step(gates, state.controller)
-        heads = heads or self.read_heads()
         head = tf.matmul(controller.hidden, heads.kernel) + heads.bias
         key, strength, gate, shift, gamma, erase, add = tf.split(head, self.sizes, axis=1)
         total = self.heads + 1

@@ -24,7 +24,7 @@ class PlainCell(MemoryCell):
     def fed_back(self, state):
         return []
 
-    def step(self, gates, state, heads=None):
+    def step(self, gates, state, heads):
         """gates [B, controller width] -> (h_t [B, U], PlainState)."""
         del heads
         controller = self.controller.step(gates, state.controller)

@@ -108,15 +108,14 @@ def _like(mask, tensor):
 def _scan(cell, projected, kernel, state, mask, loop, trace):
     """(outputs [T, B, O], recurrent inputs [T, B, R], final state, trace)."""
     run = _while if loop else _copies
-    return run(cell, projected, kernel, state, mask, trace)
+    return run(cell, projected, kernel, cell.read_heads(), state, mask, trace)
 
 
-def _copies(cell, projected, kernel, state, mask, trace):
+def _copies(cell, projected, kernel, heads, state, mask, trace):
     steps = projected.shape[0]
     if steps is None:
         raise ValueError("Unrolling needs a static number of steps; use execution while or xla")
     outputs, recurrents, traces = [], [], []
-    heads = cell.read_heads()
     for t in range(steps):
         now = None if mask is None else mask[t]
         output, recurrent, state = _step(cell, projected[t], kernel, heads, state, now)
@@ -127,7 +126,7 @@ def _copies(cell, projected, kernel, state, mask, trace):
     return tf.stack(outputs), tf.stack(recurrents), state, stacked
 
 
-def _while(cell, projected, kernel, state, mask, trace):
+def _while(cell, projected, kernel, heads, state, mask, trace):
     steps = projected.shape[0] or tf.shape(projected)[0]
     size = projected.shape[0]
     # reading through a TensorArray: the gradient of indexing would be a full [T, B, .] per step
@@ -141,7 +140,6 @@ def _while(cell, projected, kernel, state, mask, trace):
     # no gradient is asked of the recurrent inputs; as whole numbers they get none, which would be
     # all of them again at every step, copied
     arrays = (array(cell.output_width), array(rows, tf.int32))
-    heads = cell.read_heads()
     traces = tuple(tf.TensorArray(tf.float32, steps) for _ in names)
 
     def body(t, state, arrays, traces):

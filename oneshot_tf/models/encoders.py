@@ -156,22 +156,17 @@ def network_maker(backbone):
     return once
 
 
-def uses_inception(options):
-    """Whether options of any model say so."""
-    return getattr(options, "encoder", None) == "inception"
-
-
-def uses_conv4(options):
-    """Whether options of any model say so."""
-    return getattr(options, "encoder", None) == "conv4"
+def named(options):
+    """The encoder that options of any model name, or None."""
+    return getattr(options, "encoder", None)
 
 
 def check(options, image_shape, vocabulary, make_network=None):
     """Refuses what an encoder cannot do; arguments as of `make`."""
-    if getattr(options, "encoder", None) == "own":
+    if named(options) == "own":
         _check_own(options, vocabulary, make_network)
         return
-    if uses_inception(options):
+    if named(options) == "inception":
         if vocabulary:
             raise UserError("--encoder=inception reads pictures, no sentences; leave it out")
         if image_shape[0] < inception.SMALLEST:

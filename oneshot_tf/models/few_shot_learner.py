@@ -69,7 +69,7 @@ class FewShotLearner(FineTuning, Learner):
         self.width = self.embedding(self.blank()).shape[-1]
         self.build_weights()
         # Adam on the 22 million weights of an Inception for every episode is not worth its while
-        if encoders.uses_inception(options) or not self.flat_weights():
+        if encoders.named(options) == "inception" or not self.flat_weights():
             self.finetune_matches = ()
 
     def make_embedding(self, options):

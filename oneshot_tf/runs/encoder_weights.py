@@ -13,6 +13,7 @@ import tf_keras as keras
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import read_bytes, read_json
+from oneshot_tf.models import encoders
 from oneshot_tf.runs import workdirs
 from oneshot_tf.training.checkpoints import first_line, restore_part
 
@@ -117,7 +118,7 @@ def _load(layer, value):
     """Gives an `Inception` the weights of the published network, of a run or of a file."""
     if _run_of(value):
         config = workdirs.read_config(value)
-        if getattr(config.options, "encoder", None) != "inception":
+        if encoders.named(config.options) != "inception":
             raise UserError(
                 f"--encoder_weights={value} must be a run with --encoder=inception. Received: a run of "
                 f"{config.model} with another encoder"

@@ -87,12 +87,13 @@ def with_precision(config, workdir=None):
     """
     if config.train.precision != "auto":
         return config
-    if workdir is not None and (pathlib.Path(workdir) / workdirs.CONFIG).is_file():
+    if workdir is not None and (pathlib.Path(workdir) / "config.json").is_file():
         precision = workdirs.read_config(workdir).train.precision
     else:
-        sentences = data.find(config.data.dataset).vocabulary
         # Conv4 was measured to train as well in half precision; no other encoder was
-        half = encoders.uses_conv4(config.options) and not sentences and devices.faster_in_half()
+        conv4 = encoders.named(config.options) == "conv4"
+        pictures = not data.find(config.data.dataset).vocabulary
+        half = conv4 and pictures and devices.faster_in_half()
         precision = "mixed_bfloat16" if half else "float32"
     train = dataclasses.replace(config.train, precision=precision)
     return dataclasses.replace(config, train=train)

@@ -11,6 +11,7 @@ from oneshot_tf.evaluation import protocols, records
 from oneshot_tf.files import dump, read_json
 from oneshot_tf.runs import experiment, workdirs
 from oneshot_tf.serving import card, signatures
+from oneshot_tf.training.checkpoints import first_line
 
 
 def export(
@@ -107,7 +108,7 @@ def place(parent, write):
                 temporary.rename(path)
                 return path
     except (OSError, tf.errors.OpError) as error:  # the latter where TensorFlow writes
-        reason = error.strerror if isinstance(error, OSError) else error.message.splitlines()[0]
+        reason = error.strerror if isinstance(error, OSError) else first_line(error)
         raise UserError(f"{parent} cannot be written ({reason}); name another --output") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

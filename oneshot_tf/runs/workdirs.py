@@ -12,7 +12,6 @@ from oneshot_tf.files import read_bytes, read_json, replacing
 from oneshot_tf.options import earlier_values, renamed
 from oneshot_tf.run_config import PARTS, DataOptions, RunConfig, TrainOptions, check_stored
 
-CONFIG = "config.json"
 VOCABULARY = "vocabulary.txt"
 FOUND = {"split": dict, "pictures_sha256": str}  # of `config.json`, beside the `RunConfig`
 # options that may change between a run and its resumption: they change no weight
@@ -40,7 +39,7 @@ def prepare(workdir, found, words=None):
       UserError: a workdir of other options, classes or pictures, or one of which nobody can tell.
     """
     workdir = pathlib.Path(workdir)
-    path = workdir / CONFIG
+    path = workdir / "config.json"
     now = {
         **found,
         "versions": records.versions(),
@@ -71,7 +70,7 @@ def prepare(workdir, found, words=None):
 
 def finish(workdir):
     """Notes in a folder's `config.json` how much memory the run took since its last start."""
-    path = pathlib.Path(workdir) / CONFIG
+    path = pathlib.Path(workdir) / "config.json"
     fields = read_json(path)
     fields["starts"][-1]["peak_memory_gib"] = records.peak_memory()
     records.write(path, fields)
@@ -135,7 +134,7 @@ def differences(before, now):
 
 def read_config(workdir):
     """The `RunConfig` of a workdir."""
-    path = pathlib.Path(workdir) / CONFIG
+    path = pathlib.Path(workdir) / "config.json"
     if not path.is_file():
         raise UserError(f"{path} is not there; is this the folder of a run?")
     return _stored(path)[1]

@@ -60,7 +60,7 @@ class Checkpoints:
     def restore(self):
         """Restores the latest checkpoint whose files are there; false where none was ever made."""
         path = self._newest()
-        if path is None and self._latest.checkpoints:
+        if self._lost():
             raise UserError(
                 f"{self._latest.directory} has lost its checkpoints, of which "
                 f"{self._latest.latest_checkpoint} was the last; restore one, or train in a new --workdir"
@@ -82,6 +82,10 @@ class Checkpoints:
         listed = reversed(self._latest.checkpoints)
         return next((path for path in listed if pathlib.Path(f"{path}.index").is_file()), None)
 
+    def _lost(self):
+        """Whether there were checkpoints, and somebody has deleted all of them."""
+        return bool(self._latest.checkpoints) and self._newest() is None
+
     def save_if_best(self, score):
         """Keeps this state under `best/` if `score` is the best so far."""
         if score <= float(self.best):
@@ -95,8 +99,7 @@ class Checkpoints:
 
     def _check_there(self):
         """TensorFlow would make the folders anew, and go on without what the run needs to resume."""
-        lost = self._latest.checkpoints and self._newest() is None
-        if lost or not self._workdir.is_dir():
+        if self._lost() or not self._workdir.is_dir():
             raise UserError(
                 f"{self._workdir} or its checkpoints are gone while it is being trained in; bring "
                 "them back and run the same command again, or train in a new --workdir"

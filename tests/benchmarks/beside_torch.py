@@ -54,7 +54,7 @@ def ours(words):
     from oneshot_tf.runs import experiment
     from oneshot_tf.training import devices
 
-    words = ["", "--dataset=glyphs", *words, "--dataset=glyphs", "--split=random", "--clip_norm=5"]
+    words = ["", *words, "--dataset=glyphs", "--split=random", "--clip_norm=5"]
     config = configs.make_config(configs.parse(words))
     strategy = devices.setup(config.train)
     config, dataset, split = experiment.with_data(config)

@@ -73,7 +73,7 @@ def step(cell, inputs, state):
     gates = tf.matmul(inputs, cell.kernel) + cell.bias
     if cell.recurrent_kernel is not None:
         gates += tf.matmul(cell.recurrent_inputs(state), cell.recurrent_kernel)
-    return cell.step(gates, state)
+    return cell.step(gates, state, cell.read_heads())
 
 
 def check_against_loops(cell, reference_step):

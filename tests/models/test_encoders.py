@@ -32,5 +32,5 @@ def test_which_encoder():
     assert isinstance(encoders.make(EmbeddingOptions(), (28, 28, 1), 0, "float32"), Conv4)
     sentences = encoders.make(EmbeddingOptions(), (None,), 9, "float32")
     assert isinstance(sentences, SentenceEncoder)
-    assert encoders.uses_inception(EmbeddingOptions(**INCEPTION))
-    assert not encoders.uses_inception(EmbeddingOptions()) and not encoders.uses_inception(None)
+    assert encoders.named(EmbeddingOptions(**INCEPTION)) == "inception"
+    assert encoders.named(EmbeddingOptions()) != "inception" and encoders.named(None) is None
