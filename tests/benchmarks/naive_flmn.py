@@ -94,6 +94,9 @@ def our_step(pictures, labels):
         write_gate="scalar",
         key_strength=False,
         erase_label=False,
+        key="own",
+        answer_units=0,
+        guess_weight=1.0,
     )
     model = FLMN(options, way=WAY, image_size=20, channels=1)
     episode = SequenceEpisode(pictures, labels, labels)
