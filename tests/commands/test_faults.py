@@ -4,12 +4,7 @@ new is whole or absent, and the same command does it later.
 
 import io
 import json
-import os
-import resource
 import shutil
-import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -20,7 +15,8 @@ from PIL import Image
 from oneshot_tf.commands import eval as eval_command
 from oneshot_tf.commands import export as export_command
 from oneshot_tf.commands import report
-from tests.commands.test_robustness import ROOT, pictures, run_here, words  # noqa: F401
+from tests.commands.forked import Command, full_disk
+from tests.commands.test_robustness import pictures, run_here, words  # noqa: F401
 from tests.commands.test_train import run
 
 pytestmark = pytest.mark.slow
@@ -51,42 +47,19 @@ def folder(trained, tmp_path):
     return tmp_path / "copy"
 
 
-def command(name, folder, pictures):  # noqa: F811
-    """The words of a command that writes into the folder."""
+def start(name, folder, pictures, under=None):  # noqa: F811
+    """A command that writes into the folder, as a process."""
     workdir, results = f"--workdir={folder / 'run'}", f"--results={folder / 'results'}"
-    return {
-        "train": ["train.py", *words(pictures, folder / "run", "--episodes=80")],
-        "eval": ["eval.py", workdir, "--eval_episodes=30", results, f"--figures={folder / 'new'}"],
-        "export": ["-m", "oneshot_tf.export", workdir],
-        "report": ["-m", "oneshot_tf.report", results, f"--add_curve={folder / 'run'}"]
+    given = {
+        "train": words(pictures, folder / "run", "--episodes=80"),
+        "eval": [workdir, "--eval_episodes=30", results, f"--figures={folder / 'new'}"],
+        "export": [workdir],
+        "report": [results, f"--add_curve={folder / 'run'}"]
         + [f"--page={folder / 'docs' / 'results.md'}"],
-        "prepare": ["-m", "oneshot_tf.prepare", "--dataset=folder", f"--data_dir={pictures}"]
+        "prepare": ["--dataset=folder", f"--data_dir={pictures}"]
         + [f"--output={folder / 'shards'}", "--image_size=8", "--channels=1"],
     }[name]
-
-
-def start(name, folder, pictures, most=None):  # noqa: F811
-    """The command as a process whose files can have `most` bytes."""
-
-    def limit():
-        if most is not None:
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-
-    return python(*command(name, folder, pictures), preexec_fn=limit)
-
-
-def python(*given, env=(), **more):
-    """Python as a process with these words, and more in its environment."""
-    return subprocess.Popen(
-        [sys.executable, *given],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **dict(env)},
-        **more,
-    )
+    return Command(name, given, under)
 
 
 def files(folder):
@@ -146,7 +119,7 @@ def finish(name, folder, pictures):  # noqa: F811
 @pytest.mark.parametrize(("name", "most"), LIMITS)
 def test_a_full_disk_is_said_in_a_line_and_leaves_what_was_there(name, most, folder, pictures):  # noqa: F811
     before = files(folder)
-    process = start(name, folder, pictures, most)
+    process = start(name, folder, pictures, full_disk(most))
     _, errors = process.communicate()
     assert process.returncode == 1, errors
     assert errors.splitlines()[-1].startswith("error: ") and "Traceback" not in errors, errors

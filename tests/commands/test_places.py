@@ -2,12 +2,13 @@
 goes back.
 """
 
-import ctypes
 import itertools
 import json
 import os
 import shutil
 import stat
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -15,12 +16,12 @@ import pytest
 
 from oneshot_tf.commands import eval as eval_command
 from oneshot_tf.commands import export as export_command
-from tests.commands.test_faults import command, files, folder, python, trained  # noqa: F401
+from tests.commands.forked import ROOT, Command, as_anyone
+from tests.commands.test_faults import files, folder, start, trained  # noqa: F401
 from tests.commands.test_robustness import pictures, run_here, words  # noqa: F401
 from tests.commands.test_train import run
 
 pytestmark = pytest.mark.slow
-DROP, OVERRIDE = 24, 1  # prctl's PR_CAPBSET_DROP and CAP_DAC_OVERRIDE of Linux
 LOAD = """
 import hashlib
 from oneshot_tf.data import cache, dataset
@@ -31,12 +32,6 @@ def build():
 found = cache.cached("made", "hash", (), build)
 print(hashlib.sha256(found.images.tobytes()).hexdigest())
 """
-
-
-def as_anyone():
-    """Takes from a superuser what lets it write everywhere."""
-    if os.geteuid() == 0 and ctypes.CDLL(None).prctl(DROP, OVERRIDE, 0, 0, 0):
-        os._exit(99)
 
 
 def closed(folder):  # noqa: F811
@@ -50,7 +45,7 @@ def closed(folder):  # noqa: F811
 @pytest.mark.parametrize("name", ["train", "eval", "export", "report", "prepare"])
 def test_a_folder_that_cannot_be_written_is_named_in_a_line(name, folder, pictures):  # noqa: F811
     before, undo = files(folder), closed(folder)
-    process = python(*command(name, folder, pictures), preexec_fn=as_anyone)
+    process = start(name, folder, pictures, as_anyone)
     _, errors = process.communicate()
     undo()
     assert process.returncode == 1, errors
@@ -61,7 +56,7 @@ def test_a_folder_that_cannot_be_written_is_named_in_a_line(name, folder, pictur
 
 def test_a_run_whose_folder_vanishes_says_so(pictures, tmp_path):  # noqa: F811
     workdir = tmp_path / "run"
-    process = python("train.py", *words(pictures, workdir, "--episodes=40000", "--save_every=400"))
+    process = Command("train", words(pictures, workdir, "--episodes=40000", "--save_every=400"))
     while process.poll() is None and not (workdir / "checkpoints" / "checkpoint").exists():
         time.sleep(0.01)
     shutil.rmtree(workdir, ignore_errors=True)
@@ -72,9 +67,12 @@ def test_a_run_whose_folder_vanishes_says_so(pictures, tmp_path):  # noqa: F811
 
 
 def test_two_runs_fill_one_cache(tmp_path):
-    env = {"ONESHOT_TF_CACHE": str(tmp_path)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    where = {"cwd": ROOT, "env": {**os.environ, "ONESHOT_TF_CACHE": str(tmp_path)}}
     for _ in range(3):
-        processes = [python("-c", LOAD, env=env) for _ in range(3)]
+        processes = [
+            subprocess.Popen([sys.executable, "-c", LOAD], **pipes, **where) for _ in range(3)
+        ]
         ends = [process.communicate() for process in processes]
         assert [end[1] for end in ends] == [""] * 3
         assert len({end[0] for end in ends}) == 1

@@ -1,10 +1,7 @@
 """Crashes, signals and a full disk: what a run leaves behind, and that it goes on from there."""
 
 import json
-import os
-import pathlib
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -16,9 +13,9 @@ import tensorflow as tf
 from PIL import Image
 
 from oneshot_tf.commands import train as train_command
+from tests.commands.forked import ROOT, Command, full_disk
 from tests.commands.test_train import run
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 EPISODES = 4 * 150
 
 
@@ -35,10 +32,6 @@ def pictures(tmp_path_factory):
             image = Image.fromarray(np.where(ink, 0, 255).astype(np.uint8))
             image.save(folder / f"class{c:02d}" / f"{i}.png")
     return folder
-
-
-def command(pictures, workdir, *more):
-    return [sys.executable, "train.py", *words(pictures, workdir, *more)]
 
 
 def words(pictures, workdir, *more):
@@ -92,12 +85,7 @@ def kill_and_resume(pictures, workdir, kills, seed):
     chance = random.Random(seed)
     for _ in range(kills):
         before = (workdir / "metrics.jsonl").stat().st_size if workdir.exists() else 0
-        process = subprocess.Popen(
-            command(pictures, workdir),
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        process = Command("train", words(pictures, workdir))
         metrics = workdir / "metrics.jsonl"
         while process.poll() is None and not (
             metrics.exists() and metrics.stat().st_size != before
@@ -145,9 +133,9 @@ def test_ten_kills_end_with_the_same_weights(pictures, uninterrupted, tmp_path):
     [(signal.SIGTERM, 0), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)],
 )
 def test_signals_save_and_exit(pictures, tmp_path, number, code):
-    workdir = tmp_path / "run"
+    workdir, long = tmp_path / "run", ("--episodes=1000000", "--save_every=1000000")
     process = subprocess.Popen(
-        command(pictures, workdir, "--episodes=1000000", "--save_every=1000000"),
+        [sys.executable, "train.py", *words(pictures, workdir, *long)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -174,19 +162,9 @@ def test_a_full_disk_leaves_the_checkpoint_before(pictures, tmp_path):
     run_here(pictures, workdir, "--episodes=40")
     before = tf.train.latest_checkpoint(str(workdir / "checkpoints"))
 
-    def no_space():  # writes beyond so many bytes fail, as on a full disk
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
-
-    full = subprocess.run(
-        command(pictures, workdir, "--episodes=200"),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        preexec_fn=no_space,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-    )
-    assert full.returncode == 1
-    assert full.stderr.strip().splitlines()[-1].startswith("error: "), full.stderr
+    process = Command("train", words(pictures, workdir, "--episodes=200"), full_disk(6000))
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    assert errors.strip().splitlines()[-1].startswith("error: "), errors
     assert tf.train.latest_checkpoint(str(workdir / "checkpoints")) == before
     run_here(pictures, workdir, "--episodes=240")
