@@ -10,10 +10,16 @@ What is named here is imported when it is first asked for: `import oneshot_tf` s
 
 import importlib
 import os
+import platform
 import typing
 
-# TensorFlow's C++ start-up notes would bury the one-line messages of the commands.
+# Both are read when TensorFlow is imported, and are left alone where the user has set them.
+# Its C++ start-up notes would bury the one-line messages of the commands.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# It takes oneDNN's convolutions by itself only on processors with AVX512; on one with AVX2 a step
+# of Conv4 takes half the time with them.
+if platform.machine() in ("x86_64", "AMD64"):
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"
 

@@ -1,6 +1,8 @@
 """The library from Python: what a notebook does."""
 
 import json
+import os
+import platform
 import subprocess
 import sys
 
@@ -39,6 +41,17 @@ def test_importing_it_starts_nothing():
     assert done.stdout == f"False {names}\n" and set(names) <= set(dir(oneshot_tf))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         oneshot_tf.nothing  # noqa: B018
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="for x86 processors")
+@pytest.mark.parametrize(("said", "expected"), [({}, "1"), ({"TF_ENABLE_ONEDNN_OPTS": "0"}, "0")])
+def test_convolutions_are_those_of_onednn_unless_the_user_says_otherwise(said, expected):
+    script = "import os, oneshot_tf; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    rest = {k: v for k, v in os.environ.items() if k != "TF_ENABLE_ONEDNN_OPTS"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env={**rest, **said}
+    )
+    assert done.stdout.strip() == expected
 
 
 def test_train_evaluate_load_classify_export(run, tmp_path, capfd):
