@@ -12,10 +12,11 @@ import typing
 import tensorflow as tf
 import tf_keras as keras
 
-from oneshot_tf.ops import shapes
+from oneshot_tf.ops import pooled_norm, shapes
+from oneshot_tf.ops.pooled_norm import EPSILON
 
-EPSILON = 1.001e-5  # the smallest that the fused operation takes
 MOMENTUM = 0.98  # of the running statistics
+COMPILED = 2**20  # values of a block from which compiling what follows its convolution pays
 
 
 class Block(typing.NamedTuple):
@@ -148,11 +149,10 @@ class ConvStack(keras.layers.Layer):
         features = tf.cast(images, self.compute)
         statistics = []
         for i, block in enumerate(learned):
-            features, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-                self.convolve(features, block), block.factor, block.offset, epsilon=EPSILON
-            )
-            statistics.append((mean, variance))
-            features = self._activate(features, i)
+            features = self.convolve(features, block)
+            form = pooled_norm.fused if _worth_compiling(features) else pooled_norm.composed
+            features, *found = form(features, block.factor, block.offset, self._has_relu(i))
+            statistics.append(found)
         return self.finish(features), statistics
 
     def convolve(self, features, block):
@@ -162,10 +162,12 @@ class ConvStack(keras.layers.Layer):
         features = tf.nn.conv2d(features, kernel, strides=1, padding="SAME")
         return features if block.bias is None else features + tf.cast(block.bias, self.compute)
 
+    def _has_relu(self, i):
+        return i + 1 < self.blocks or self.last_relu
+
     def _activate(self, features, i):
-        if i + 1 < self.blocks or self.last_relu:
-            features = tf.nn.relu(features)
-        return tf.nn.max_pool2d(features, 2, strides=2, padding="VALID")
+        pooled = tf.nn.max_pool2d(features, 2, strides=2, padding="VALID")
+        return tf.nn.relu(pooled) if self._has_relu(i) else pooled
 
     def flops(self):
         """Operations of the convolutions for one picture."""
@@ -181,6 +183,16 @@ class Conv4(ConvStack):
     def finish(self, features):
         width = features.shape[1] * features.shape[2] * features.shape[3]
         return tf.cast(tf.reshape(features, [-1, width]), tf.float32)
+
+
+def _worth_compiling(features):
+    """Whether what follows a convolution is to be one compiled operation.
+
+    In a graph, where its shape is one and known, on a CPU: GPUs were not measured.
+    """
+    known = features.shape.is_fully_defined() and not tf.executing_eagerly()
+    large = known and features.shape.num_elements() >= COMPILED
+    return large and not tf.config.list_physical_devices("GPU")
 
 
 def normalize_episodes(features, block, speakers):

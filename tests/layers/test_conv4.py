@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from oneshot_tf.layers import conv4
 from oneshot_tf.layers.conv4 import EPSILON, MOMENTUM, Conv4
 
 
@@ -163,3 +164,45 @@ def test_too_small_pictures_are_an_error():
 
 def test_flops_count_multiplications_and_additions():
     assert make(8).flops() == 2 * (9 * 3 * 64 + 9 * 9 * 16)
+
+
+def trained(layer, images, weights):
+    """(features, running statistics, gradients of all weights) of one training pass in a graph."""
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            features = layer(images, training=True)
+            loss = tf.reduce_sum(features * weights)
+        return features, tape.gradient(loss, layer.trainable_variables)
+
+    features, gradients = step()
+    return features, [v for pair in layer.running for v in pair], gradients
+
+
+@pytest.mark.parametrize("last_relu", [True, False])
+def test_compiled_or_not_a_training_pass_is_the_same(random, monkeypatch, last_relu):
+    images = random.random((6, 7, 7, 2)).astype(np.float32)
+    weights = random.normal(size=(6, 3)).astype(np.float32)
+    results, calls, fused = [], [], conv4.pooled_norm.fused
+    monkeypatch.setattr(conv4.pooled_norm, "fused", lambda *a: calls.append(1) or fused(*a))
+    for least in (10**9, 0):
+        monkeypatch.setattr(conv4, "COMPILED", least)
+        layer = make(7, 2, last_relu=last_relu)
+        shake(layer)
+        results.append(tf.nest.flatten(trained(layer, images, weights)))
+        assert len(calls) == (0 if least else layer.blocks)
+    for composed, compiled in zip(*results, strict=True):
+        np.testing.assert_allclose(compiled, composed, rtol=2e-4, atol=2e-4)
+
+
+def test_what_is_compiled_has_one_known_shape(monkeypatch):
+    """Every shape is compiled anew: episodes of drawn sizes would do so again and again."""
+    monkeypatch.setattr(conv4, "COMPILED", 0)
+    monkeypatch.setattr(conv4.pooled_norm, "fused", lambda *_: pytest.fail("compiled"))
+    layer = make()
+    layer(tf.zeros([2, 8, 8, 1]), training=True)  # not in a graph
+    unknown = tf.TensorSpec([None, 8, 8, 1], tf.float32)
+    tf.function(lambda x: layer(x, training=True), input_signature=[unknown])(
+        tf.zeros([2, 8, 8, 1])
+    )
