@@ -16,8 +16,8 @@ import typing
 # Both are read when TensorFlow is imported, and are left alone where the user has set them.
 # Its C++ start-up notes would bury the one-line messages of the commands.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# It takes oneDNN's convolutions by itself only on processors with AVX512; on one with AVX2 a step
-# of Conv4 takes half the time with them.
+# It takes oneDNN's convolutions by itself only on processors with instructions for neural networks
+# (AVX512_VNNI, AMX and the like); on one with AVX2 alone, a step of Conv4 takes half the time with them.
 if platform.machine() in ("x86_64", "AMD64"):
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 

@@ -1,10 +1,10 @@
 """What follows the convolution in a block of Conv4: batch norm, ReLU and 2x2 max pooling.
 
 Two forms of one computation ([MN] section 4.1.1). `composed` takes TensorFlow's operations one by
-one: each reads and writes the largest tensors that a step has. `fused` looks at these tensors twice in
-each direction, because batch norm and ReLU never change the order of two values of a channel (where
-the factor is negative they turn it round): so it pools first, and normalises the quarter that is
-left. Its gradient needs the convolution's output, what was pooled and from where, and nothing that lies
+one, and each reads and writes the largest tensors that a step has. `fused` writes none of them forward
+and one backward, because batch norm and ReLU never change the order of two values of a channel (where
+the factor is negative they turn it round): it pools first, and normalises the quarter that is left.
+Its gradient needs the convolution's output, what was pooled and from where, and nothing that lies
 between; so a step holds less memory too.
 """
 
@@ -38,12 +38,13 @@ def composed(features, factor, offset, relu=True):
 
 
 def fused(features, factor, offset, relu=True):
-    """The same in one pass each way; compiled by XLA for every shape, which takes its time.
+    """The same, compiled by XLA for every shape, which takes its time.
 
     The statistics have no gradient of their own: they are for running averages.
 
     Args:
-      features, factor, offset, relu: as of `composed`.
+      features: as of `composed`, of a shape that is known.
+      factor, offset, relu: as of `composed`.
 
     Returns:
       As of `composed`.

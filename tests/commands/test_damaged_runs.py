@@ -2,14 +2,15 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 
 from oneshot_tf.commands import eval as eval_command
 from oneshot_tf.commands import export as export_command
 from oneshot_tf.commands import train as train_command
-from tests.commands.forked import Command
-from tests.commands.test_train import SMALL, pictures, run, trained  # noqa: F401
+from tests.commands.test_train import ROOT, SMALL, pictures, run, trained  # noqa: F401
 
 COMMANDS = {
     "train": train_command.main,
@@ -73,6 +74,13 @@ def test_a_config_that_is_none(copy, pictures, capfd, command, spoil, said):  # 
     assert capfd.readouterr().err == "" and path.read_text() == before
 
 
+PROGRAM = """
+import sys
+from oneshot_tf.commands import {name} as command, flags
+flags.run(command.main)
+"""
+
+
 @pytest.fixture(scope="module")
 def foreign(trained, pictures, tmp_path_factory):  # noqa: F811
     """The checkpoints of FLMN beside the config of MANN."""
@@ -92,8 +100,12 @@ def foreign(trained, pictures, tmp_path_factory):  # noqa: F811
 )
 def test_checkpoints_of_another_model(foreign, pictures, command):  # noqa: F811
     words = words_of(command, foreign, pictures, "mann")
-    process = Command(command, words)
-    _, errors = process.communicate()
-    assert process.returncode == 1
-    assert errors.count("\n") == 1 and errors.startswith("error: "), errors
-    assert "it is of another model or of other options" in errors
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(name=command), *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("error: "), done.stderr
+    assert "it is of another model or of other options" in done.stderr

@@ -92,8 +92,8 @@ def kill_and_resume(pictures, workdir, kills, seed):
         ):
             time.sleep(0.01)
         time.sleep(chance.random() * 0.6)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.kill()
+        process.communicate()
         latest = tf.train.latest_checkpoint(str(workdir / "checkpoints"))
         if latest is not None:
             reader = tf.train.load_checkpoint(latest)
