@@ -56,8 +56,9 @@ def test_other_weights_give_what_the_network_with_these_weights_gives(
     call = tf.function(stateless.call) if compiled else stateless.call
     found = call(ours, values, images, training)
     expected = theirs(images, training=training).numpy().astype(np.float32)
-    # sums in bfloat16 may be rounded otherwise from call to call, by a unit of the largest
-    rounding = 0.02 * expected.max() if policy == "mixed_bfloat16" else 0.0
+    # sums may be rounded otherwise from call to call in bfloat16, and in a graph, whose operations are
+    # others than those one by one
+    rounding = (0.02 if policy == "mixed_bfloat16" else 1e-6 * compiled) * expected.max()
     np.testing.assert_allclose(tf.cast(found, tf.float32), expected, rtol=0.0, atol=rounding)
     assert np.abs(expected - ours(images, training=False)).max() > 0.1 * expected.max()
     for variable, value in zip(ours.variables, before, strict=True):

@@ -93,7 +93,8 @@ def test_empty_slots_do_not_blur_what_is_far_from_the_origin():
     found = gaussian.similarities(memory, tensors(asked)).numpy()[0, 0]
     for n in range(2):
         expected = -reference.symmetric_kl(rows(asked, 0, 0), rows(far, 0, n))
-        assert found[memory.labels[0].numpy() == n][0] == pytest.approx(expected, rel=2e-3)
+        # at 300 a step of float32 is 0.3 % of what lies between; the blur was larger than the whole
+        assert found[memory.labels[0].numpy() == n][0] == pytest.approx(expected, rel=1e-2)
 
 
 def test_merging_matches_the_moments_of_samples():
