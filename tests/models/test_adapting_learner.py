@@ -22,7 +22,12 @@ def make(make_learner):
     def make(name="maml", way=3, **options):
         if name == "reptile":
             options = {"test_steps": 3, "inner_rate": 0.05, **options}
-        return make_learner(name, way, **options)
+        learner = make_learner(name, way, **options)
+        if name == "reptile":  # as after training: without it Adam makes whole steps of rounding
+            learner.inner_steps.assign(1000.0)
+            for moment in learner.moments:
+                moment.assign(tf.fill(moment.shape, 1e-3))
+        return learner
 
     return make
 
