@@ -89,12 +89,12 @@ def test_empty_slots_do_not_blur_what_is_far_from_the_origin():
         one = tensors(gaussian.Gaussians(*(x[:, n : n + 1] for x in far)))
         _, neighbours = ask(memory, one)
         memory = gaussian.update(memory, one, tf.constant([[n]]), neighbours)
-    asked = gaussian.Gaussians(far.means[:, :1] + 0.01, far.variances[:, :1])
+    # so far that rounding, of what is some thousands apart from the second slot, is little beside it
+    asked = gaussian.Gaussians(far.means[:, :1] + 0.02, far.variances[:, :1])
     found = gaussian.similarities(memory, tensors(asked)).numpy()[0, 0]
     for n in range(2):
         expected = -reference.symmetric_kl(rows(asked, 0, 0), rows(far, 0, n))
-        # at 300 a step of float32 is 0.3 % of what lies between; the blur was larger than the whole
-        assert found[memory.labels[0].numpy() == n][0] == pytest.approx(expected, rel=1e-2)
+        assert found[memory.labels[0].numpy() == n][0] == pytest.approx(expected, rel=2e-3)
 
 
 def test_merging_matches_the_moments_of_samples():
