@@ -166,8 +166,7 @@ class ConvStack(keras.layers.Layer):
         return i + 1 < self.blocks or self.last_relu
 
     def _activate(self, features, i):
-        pooled = tf.nn.max_pool2d(features, 2, strides=2, padding="VALID")
-        return tf.nn.relu(pooled) if self._has_relu(i) else pooled
+        return pooled_norm.pool(features, self._has_relu(i))
 
     def flops(self):
         """Operations of the convolutions for one picture."""

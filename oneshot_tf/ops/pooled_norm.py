@@ -33,8 +33,21 @@ def composed(features, factor, offset, relu=True):
     features, mean, variance = tf.compat.v1.nn.fused_batch_norm(
         features, factor, offset, epsilon=EPSILON
     )
+    return pool(features, relu), mean, variance
+
+
+def pool(features, relu=True):
+    """ReLU and 2x2 max pooling, in the order that has less to do: neither changes what the other gives.
+
+    Args:
+      features: [n, H, W, F].
+      relu: False leaves the ReLU out.
+
+    Returns:
+      [n, H // 2, W // 2, F].
+    """
     pooled = tf.nn.max_pool2d(features, 2, strides=2, padding="VALID")
-    return tf.nn.relu(pooled) if relu else pooled, mean, variance
+    return tf.nn.relu(pooled) if relu else pooled
 
 
 def fused(features, factor, offset, relu=True):
@@ -66,17 +79,17 @@ def fused(features, factor, offset, relu=True):
 @tf.function(jit_compile=True, autograph=False)
 def _forward(features, factor, offset, relu):
     """(pooled, mean, variance, what `_backward` needs)."""
-    count = tf.cast(tf.size(features) // features.shape[-1], tf.float32)
+    count = _count(features)
     exact = tf.cast(features, tf.float32)
     mean = _sum(exact) / count
     variance = _sum((exact - mean) ** 2) / count
     scale = tf.math.rsqrt(variance + EPSILON)
     sign = tf.where(factor < 0.0, -1.0, 1.0)
-    highest, place = _pool(features * tf.cast(sign, features.dtype))
+    highest, place = _highest(features * tf.cast(sign, features.dtype))
     normal = (tf.cast(highest, tf.float32) * sign - mean) * scale  # [n, h, w, F]
     pooled = normal * factor + offset
     pooled = tf.cast(tf.nn.relu(pooled) if relu else pooled, features.dtype)
-    unbiased = variance * count / tf.maximum(count - 1.0, 1.0)
+    unbiased = variance * count / max(count - 1.0, 1.0)
     return pooled, mean, unbiased, (normal, place, mean, scale)
 
 
@@ -88,11 +101,15 @@ def _backward(features, factor, offset, relu, kept, pooled_gradient):
     if relu:
         gradient = tf.where(normal * factor + offset > 0.0, gradient, 0.0)
     of_offset, of_factor = _sum(gradient), _sum(gradient * normal)
-    count = tf.cast(tf.size(features) // features.shape[-1], tf.float32)
     every_normal = (tf.cast(features, tf.float32) - mean) * scale
-    of_statistics = (of_offset + every_normal * of_factor) / count
+    of_statistics = (of_offset + every_normal * of_factor) / _count(features)
     of_features = (_unpool(gradient, place, features) - of_statistics) * (factor * scale)
     return tf.cast(of_features, features.dtype), of_factor, of_offset
+
+
+def _count(features):
+    """How many values a channel has."""
+    return float(features.shape.num_elements() // features.shape[-1])
 
 
 def _sum(values):
@@ -106,7 +123,7 @@ def _sum(values):
     return tf.reduce_sum(tf.einsum("npf,np->nf", flat, tf.ones([n, pixels])), axis=0)
 
 
-def _pool(features):
+def _highest(features):
     """(the highest of each 2 x 2, which of the four it is): [n, H // 2, W // 2, F]; the first of equals."""
     height, width = features.shape[1] // 2 * 2, features.shape[2] // 2 * 2
     highest = features[:, 0:height:2, 0:width:2]
@@ -119,7 +136,7 @@ def _pool(features):
 
 
 def _unpool(values, place, like):
-    """Puts values [n, h, w, F] where `_pool` took them from, zeros elsewhere: the shape of `like`."""
+    """Puts values [n, h, w, F] where `_highest` took them from, zeros elsewhere: the shape of `like`."""
     n, height, width, channels = values.shape
     corners = tf.reshape(tf.range(4, dtype=tf.int32), [1, 1, 2, 1, 2, 1])
     here = tf.cast(place, tf.int32)[:, :, None, :, None] == corners
