@@ -187,11 +187,13 @@ class Conv4(ConvStack):
 def _worth_compiling(features):
     """Whether what follows a convolution is to be one compiled operation.
 
-    In a graph, where its shape is one and known, on a CPU: GPUs were not measured.
+    In a graph, where its shape is one and known, in float32 (in bfloat16 the operations one by one
+    are faster: docs/speed.md), on a CPU: GPUs were not measured.
     """
     known = features.shape.is_fully_defined() and not tf.executing_eagerly()
     large = known and features.shape.num_elements() >= COMPILED
-    return large and not tf.config.list_physical_devices("GPU")
+    exact = features.dtype == tf.float32
+    return large and exact and not tf.config.list_physical_devices("GPU")
 
 
 def normalize_episodes(features, block, speakers):

@@ -196,7 +196,7 @@ def test_compiled_or_not_a_training_pass_is_the_same(random, monkeypatch, last_r
         np.testing.assert_allclose(compiled, composed, rtol=2e-4, atol=2e-4)
 
 
-def test_what_is_compiled_has_one_known_shape(monkeypatch):
+def test_what_is_compiled_has_one_known_shape_in_float32(monkeypatch):
     """Every shape is compiled anew: episodes of drawn sizes would do so again and again."""
     monkeypatch.setattr(conv4, "COMPILED", 0)
     monkeypatch.setattr(conv4.pooled_norm, "fused", lambda *_: pytest.fail("compiled"))
@@ -206,3 +206,5 @@ def test_what_is_compiled_has_one_known_shape(monkeypatch):
     tf.function(lambda x: layer(x, training=True), input_signature=[unknown])(
         tf.zeros([2, 8, 8, 1])
     )
+    half = make(precision="mixed_bfloat16")
+    tf.function(lambda x: half(x, training=True))(tf.zeros([2, 8, 8, 1]))
