@@ -244,9 +244,8 @@ def compare(rows, made, same_folder):
 def held_text(row, stored, made, held):
     """A table of one test: stored, made here, and whether they agree."""
     seeds = [",".join(str(record["seed"]) for record in group) for group in (stored, made)]
-    protocol = stored[0]["protocol"]
     lines = [
-        f"{row.config} on {stored[0]['dataset']}{tables.note(protocol)}: stored of seed {seeds[0]}, made of "
+        f"{row.config} on {stored[0]['dataset']}{tables.note(stored[0])}: stored of seed {seeds[0]}, made of "
         f"seed {seeds[1]} (commit {made[0]['train'].get('commit') or records.commit() or 'unknown'})",
         f"{'':>8} {'stored':>8} {'made':>8} {'minus':>8} {'+-':>7}",
     ]

@@ -146,7 +146,7 @@ def text(ours, theirs):
     parts = []
     for members in pairs(ours, theirs):
         first, second = members[0]
-        names = [f"{r['config']}{tables.note(r['protocol'])}" for r in (first, second)]
+        names = [f"{r['config']}{tables.note(r)}" for r in (first, second)]
         seeds = sorted({(a["seed"], b["seed"]) for a, b in members})
         told = ", ".join(str(a) if a == b else f"{a} and {b}" for a, b in seeds)
         lines = [

@@ -19,6 +19,8 @@ PROTOCOL = ("kind", "part", "way", "shot", "queries", "test_rotations", "augment
 PROTOCOL += ("finetune", "orders", "oracle", "mirrored_copies", "within_group", "views", "rounds")
 PROTOCOL += ("steps",)
 BN = {"support": "support's statistics", "batch": "whole episode's statistics: transductive"}
+# by split; `flmn` is drawn at random too, as are the splits of all papers that its rows stand beside
+SPLITS = {"characters": "characters split at random"}
 USUAL = {"5w1s", "5w5s", "10w1s", "20w1s", "20w5s"}  # columns of the table that all can be in
 HEAD = ["config", "tested on", "seeds", "episodes"]
 CHANGED = "†"
@@ -122,7 +124,7 @@ def rows(groups, keys):
     for members in groups:
         first = members[0]
         sign = CHANGED if any(records.changed_tree(record) for record in members) else ""
-        name = f"`{first['config']}`{sign}{note(first['protocol'])}"
+        name = f"`{first['config']}`{sign}{note(first)}"
         ours = [cell(members, key) for key in keys]
         lines.append([name, first["dataset"], str(len(members)), episodes(members), *ours])
         if first["paper"] and any(key in first["paper"] for key in keys):
@@ -133,9 +135,11 @@ def rows(groups, keys):
     return lines
 
 
-def note(protocol):
-    """What is uncommon about a test, in words."""
-    notes = [
+def note(record):
+    """What is uncommon about a record's test, in words."""
+    protocol, split = record["protocol"], record.get("split", {}).get("name")
+    notes = [SPLITS[split]] if split in SPLITS else []
+    notes += [
         words
         for name, words in [
             ("test_rotations", "rotated classes are classes"),

@@ -133,7 +133,7 @@ def _accuracy(record):
         f"""## Accuracy
 
 In percent, on {record["dataset"]}, {protocol.get("part", "test")} classes: {protocol["episodes"]} episodes, \
-protocol `{protocol["kind"]}`{tables.note(protocol)}, seed {protocol["seed"]}; the whole record is `record.json`.
+protocol `{protocol["kind"]}`{tables.note(record)}, seed {protocol["seed"]}; the whole record is `record.json`.
 
 | {kind} | mean | 95 % interval, +- | printed in the paper |
 |---|---|---|---|

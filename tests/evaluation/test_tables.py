@@ -95,6 +95,16 @@ def test_the_papers_protocols_are_named():
     assert "`--paper_row`" not in tables.text([record()])
 
 
+def test_an_easier_split_is_said():
+    at_random = {**record(rotations=True), "split": {"name": "characters"}}
+    published = {**record("flmn_y"), "split": {"name": "vinyals"}}
+    lines = tables.sequence_table(tables.group([at_random, published])).splitlines()
+    assert [cells(line)[0] for line in lines[2:]] == [
+        "`flmn_x` (characters split at random)",
+        "`flmn_y`",
+    ]
+
+
 def test_protocols_are_kept_apart_but_not_their_episodes():
     made = [record(), record(seed=1, episodes=500), record(seed=1, test_rotations=True)]
     assert [len(g) for g in tables.group(made)] == [2, 1]
