@@ -23,8 +23,9 @@ def _few_shot(*values):
 _ORACLE = _row(72.8, 72.8, 72.8, keys=("5w1s", "5w2s", "5w3s"))
 
 # row -> figures. "NAME@DATA" is the row of NAME where it was tested on other data than it was trained
-# on, "NAME#finetuned" and "NAME#softmax" where it was fine-tuned on each support. [FLMN] is Mureja et al. 2017, tables 1 and 2; [MANN] Santoro et al.
-# 2016, table 1. The MANN of [FLMN] has one read head.
+# on, "NAME#finetuned" and "NAME#softmax" where it was fine-tuned on each support, "NAME#transductive"
+# where a paper prints both and queries were normalised with each other. [FLMN] is Mureja et al. 2017,
+# tables 1 and 2; [MANN] Santoro et al. 2016, table 1. The MANN of [FLMN] has one read head.
 ROWS = {
     "flmn_omniglot_1": _row(31.1, 85.6, 88.7, 89.5, 91.0, 94.1),
     "flmn_omniglot_2": _row(33.9, 86.5, 89.1, 89.7, 91.1, 94.4),
@@ -83,6 +84,7 @@ ROWS = {
     "maml_omniglot": _few_shot(98.7, 99.9, 95.8, 98.9),
     "maml_first_order_omniglot": _few_shot(98.3, 99.2, 89.4, 97.9),
     "reptile_omniglot": _few_shot(95.39, 98.90, 88.14, 96.65),
+    "reptile_omniglot#transductive": _few_shot(97.68, 99.48, 89.43, 97.12),
     "anil_omniglot": _row(96.2, 98.0, keys=("20w1s", "20w5s")),
     "meta_sgd_omniglot": _few_shot(99.53, 99.93),
     # [NET] Munkhdalai and Yu 2017, characters split at random
@@ -115,7 +117,7 @@ def perplexity(row):
     return PERPLEXITIES.get(row)
 
 
-def key(row, dataset, trained_on, tuned=None):
+def key(row, dataset, trained_on, tuned=None, transductive=False):
     """The key in `ROWS` of the figures that a test compares with, or None.
 
     Args:
@@ -123,10 +125,13 @@ def key(row, dataset, trained_on, tuned=None):
       dataset: what was tested on.
       trained_on: what was trained on.
       tuned: "finetuned" or "softmax" where the model was fine-tuned on each episode's support.
+      transductive: whether queries were normalised with each other; most papers have one figure only.
     """
     if row not in PROTOCOLS or trained_on != PROTOCOLS[row].dataset:
         return None
     suffix = f"#{tuned}" if tuned else ""
+    if transductive and f"{row}#transductive" in ROWS:
+        suffix = "#transductive"
     suffix += "" if dataset == trained_on else f"@{dataset}"
     return row + suffix if row + suffix in ROWS else None
 

@@ -30,7 +30,8 @@ def make(config, dataset, split, protocol, accuracy, learner, trained):
       learner: the model, for its size.
       trained: {"episodes", "seconds", "checkpoint"} of the checkpoint, and what `origin` gives.
     """
-    row = papers.key(config.paper_row, dataset, config.data.dataset, tuned(protocol))
+    transductive = protocol.get("bn") == "batch"
+    row = papers.key(config.paper_row, dataset, config.data.dataset, tuned(protocol), transductive)
     if protocol.get("part", "test") != "test":
         row = None  # a paper's figures are of its test classes
     return {

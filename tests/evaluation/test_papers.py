@@ -66,6 +66,13 @@ def test_rows_of_records():
     assert papers.row_of({**record, "paper_row": "mann_omniglot"}) == "mann_omniglot"
 
 
+def test_a_transductive_test_has_the_papers_transductive_figures_where_it_prints_both():
+    given = ("omniglot", "omniglot", None)
+    assert papers.key("reptile_omniglot", *given, True) == "reptile_omniglot#transductive"
+    assert papers.key("reptile_omniglot", *given, False) == "reptile_omniglot"
+    assert papers.key("maml_omniglot", *given, True) == "maml_omniglot"
+
+
 def test_kept_records_have_the_figures_of_the_row_that_they_belong_to():
     from oneshot_tf.evaluation import records, tables
 
@@ -75,7 +82,8 @@ def test_kept_records_have_the_figures_of_the_row_that_they_belong_to():
         name = record["config"]
         row = configs.named(name).paper_row if name in there else earlier_rows.ROWS.get(name)
         trained_on, tuned = record["train"]["dataset"], records.tuned(record["protocol"])
-        key = papers.key(row, record["dataset"], trained_on, tuned)
+        transductive = record["protocol"].get("bn") == "batch"
+        key = papers.key(row, record["dataset"], trained_on, tuned, transductive)
         assert record.get("paper_row", key) == key
         assert record["paper"] == papers.ROWS.get(key), (record["config"], record["dataset"])
 
@@ -112,7 +120,7 @@ def test_sequences_grow_from_the_first_to_the_second_presentation():
 
 def test_more_shots_and_fewer_ways_are_easier():
     rows = [row for row in papers.ROWS.values() if "5w5s" in row]
-    assert len(rows) == 29
+    assert len(rows) == 30
     for row in rows:
         assert row["5w1s"] < row["5w5s"]
         if "20w1s" in row:
