@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from oneshot_tf.data import glyphs
+from tests.benchmarks.memory import megabytes
 from tests.serving.live import process
 
 EXPORT = pathlib.Path(__file__).resolve().parents[2] / "pretrained" / "matching_omniglot"
@@ -106,12 +107,6 @@ def served(port, bodies, answers, clients, each):
     seconds = in_threads(clients, run)
     assert len(took) == clients * each
     return clients * each / seconds, took
-
-
-def megabytes(pid):
-    """The resident memory of a process, in MB."""
-    text = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(text.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 def measure(clients=8, each=500, many=10_000):

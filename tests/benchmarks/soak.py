@@ -17,6 +17,9 @@ import sys
 import time
 from typing import NamedTuple
 
+from oneshot_tf.training.logging import read_metrics
+from tests.benchmarks.memory import megabytes
+
 PARTS = 5  # of the time after the warm-up
 BOUND = 0.05
 SECONDS = 5.0  # between two readings
@@ -81,13 +84,12 @@ def _largest_change(values):
 
 def read(pid, workdir, began):
     """A `Reading` of process `pid`, which trains in `workdir`."""
-    status = pathlib.Path(f"/proc/{pid}/status").read_text()
     # the fields after the command's name, which stands in brackets and may hold spaces
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     ticks = int(fields[11]) + int(fields[12])
     return Reading(
         minutes=(time.perf_counter() - began) / 60,
-        gib=int(status.partition("VmRSS:")[2].split()[0]) / 2**20,
+        gib=megabytes(pid) / 1024,
         cpu_seconds=ticks / os.sysconf("SC_CLK_TCK"),
         episodes=episodes_of(workdir),
     )
@@ -96,9 +98,8 @@ def read(pid, workdir, began):
 def episodes_of(workdir):
     """How many episodes the log of a run tells of; 0 before there is one."""
     log = workdir / "metrics.jsonl"
-    whole = log.read_text().rpartition("\n")[0].splitlines() if log.exists() else []
-    lines = (json.loads(line) for line in reversed(whole))
-    return next((line["episode"] for line in lines if line["kind"] == "train"), 0)
+    lines = read_metrics(log) if log.exists() else []
+    return next((line["episode"] for line in reversed(lines) if line["kind"] == "train"), 0)
 
 
 def watch(flags, minutes, every=SECONDS):
