@@ -59,6 +59,8 @@ FORM = {
     "config": (True, lambda v: isinstance(v, str), "a name"),
     "seed": (True, _whole, "a whole number"),
     "dataset": (True, lambda v: isinstance(v, str), "a name"),
+    "split": (False, lambda v: isinstance(v, dict), "an object"),
+    "split.name": (False, lambda v: isinstance(v, str), "a name"),
     "protocol": (True, lambda v: isinstance(v, dict), "an object"),
     "protocol.kind": (True, lambda v: v in ("sequence", "few_shot"), "sequence or few_shot"),
     "protocol.part": (False, lambda v: v in ("test", "validation"), "test or validation"),
@@ -93,7 +95,7 @@ def check(record, path):
         raise UserError(f"{path} is no record: it must be an object; delete or move it")
     for name, (needed, fits, words) in FORM.items():
         part, _, field = name.partition(".")
-        holder, key = (record[part], field) if field else (record, part)
+        holder, key = (record.get(part, {}), field) if field else (record, part)
         if key not in holder:
             if needed:
                 raise UserError(f"{path} is no record: it lacks {name}; delete or move it")

@@ -21,6 +21,8 @@ def test_every_stored_record_has_the_form(path):
     ("name", "value", "said"),
     [
         ("seed", -1, "seed must be a whole number. Received: -1"),
+        ("split", None, "split must be an object. Received: None"),
+        ("split.name", [], "split.name must be a name"),
         ("protocol", [], "protocol must be an object"),
         ("protocol.kind", "sequences", "protocol.kind must be sequence or few_shot"),
         ("accuracy", {"5w1s": {"mean": 9.0}}, "accuracy must be mean and ci95 by presentation"),
