@@ -28,7 +28,7 @@ SECONDS = 5.0  # between two readings
 class Reading(NamedTuple):
     """What is seen of a training at one moment."""
 
-    minutes: float  # since it was started
+    minutes: float  # since the log told of the first episodes
     gib: float  # resident memory
     cpu_seconds: float  # processor time that it has taken so far
     episodes: int  # that the log tells of
@@ -103,7 +103,10 @@ def episodes_of(workdir):
 
 
 def watch(flags, minutes, every=SECONDS):
-    """Trains with `flags`, --workdir among them, for `minutes`: list of `Reading`.
+    """Trains with `flags`, --workdir among them, for `minutes` after the first episodes.
+
+    Returns:
+      List of `Reading`.
 
     Raises:
       SystemExit: the training ended before its time, or with an error.
@@ -111,12 +114,16 @@ def watch(flags, minutes, every=SECONDS):
     workdirs = [flag.partition("=")[2] for flag in flags if flag.startswith("--workdir=")]
     if not workdirs:
         raise SystemExit("Name the run's folder: --workdir=DIR, after the --")
-    readings, began = [], time.perf_counter()
+    workdir, readings = pathlib.Path(workdirs[-1]), []
+    before = episodes_of(workdir)  # of an earlier part of the run
     with subprocess.Popen([sys.executable, "train.py", *flags]) as training:
+        while episodes_of(workdir) == before and training.poll() is None:
+            time.sleep(every)
+        began = time.perf_counter()
         while time.perf_counter() - began < 60 * minutes and training.poll() is None:
             time.sleep(every)
             if training.poll() is None:
-                readings.append(read(training.pid, pathlib.Path(workdirs[-1]), began))
+                readings.append(read(training.pid, workdir, began))
         if training.poll() is not None:
             raise SystemExit(f"The training ended before {minutes} minutes were over.")
         training.send_signal(signal.SIGINT)

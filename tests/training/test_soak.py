@@ -55,15 +55,15 @@ def test_a_log_is_read_while_it_is_written(tmp_path):
     assert soak.episodes_of(tmp_path) == 80
 
 
-@pytest.mark.slow  # trains for half a minute
+@pytest.mark.slow  # a process that trains
 def test_a_training_is_watched_and_ends_as_it_is_told(pictures, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     own = [f"--data_dir={pictures}", "--episodes=100000000", f"--workdir={tmp_path}"]
     flags = ["--model=lstm", "--dataset=folder", "--image_size=8", "--way=2", "--shot=2", *own]
-    found = soak.watch(flags, 0.7, every=0.5)
+    found = soak.watch(flags, 0.1, every=0.5)
     assert all(a.minutes < b.minutes for a, b in zip(found, found[1:], strict=False))
     assert 0.1 < found[-1].gib < 3 and 1 < found[-1].cpu_seconds < 120
     assert 0 < found[-1].episodes <= soak.episodes_of(tmp_path)
     assert list((tmp_path / "checkpoints").iterdir())
     with pytest.raises(SystemExit, match="ended before"):
-        soak.watch([*flags, "--way=0"], 0.7, every=0.5)
+        soak.watch([*flags, "--way=0"], 0.1, every=0.5)
