@@ -30,20 +30,21 @@ class AdaptableNet(Conv4):
 
     Args:
       way: K, the columns of the head; None: one, which is repeated for all classes.
-      strides: convolutions of stride 2 and the mean over positions, instead of max pooling and all
-        positions.
+      strides: convolutions of stride 2, instead of max pooling.
+      mean: the head sees the mean over positions; None: after strides, as in the papers.
       **kwargs: as of `ConvStack`.
     """
 
-    def __init__(self, way, strides=True, **kwargs):
+    def __init__(self, way, strides=True, mean=None, **kwargs):
         super().__init__(**kwargs)
         self.way, self.strides = way, strides
+        self.mean = strides if mean is None else mean
 
     def build(self, shape):
         super().build(shape)
         if self.strides:
             self.sides = [-(-shape[1] // 2**i) for i in range(self.blocks)]
-        self.width = self.filters if self.strides else self.filters * self._positions(shape)
+        self.width = self.filters * (1 if self.mean else self._positions(shape))
         columns = self.way or 1
         self.head = self.add_weight("head", [self.width, columns])
         self.head_bias = self.add_weight("head_bias", [columns], initializer="zeros")
@@ -56,7 +57,10 @@ class AdaptableNet(Conv4):
         return NetWeights(blocks, self.head, self.head_bias)
 
     def _positions(self, shape):
-        return (shape[1] >> self.blocks) * (shape[2] >> self.blocks)
+        """How many are left of a picture: halved, strides round up and max pooling rounds down."""
+        parts = 2**self.blocks
+        sides = [-(-side // parts) if self.strides else side // parts for side in shape[1:3]]
+        return sides[0] * sides[1]
 
     def features(self, blocks, images, speakers=None, statistics=None):
         """What the head sees of pictures.
@@ -107,7 +111,7 @@ class AdaptableNet(Conv4):
         return tf.nn.relu(features) if self.strides else super()._activate(features, i)
 
     def finish(self, features):
-        if not self.strides:
+        if not self.mean:
             return super().finish(features)
         return tf.cast(tf.reduce_mean(features, axis=[1, 2]), tf.float32)
 

@@ -20,9 +20,9 @@ class AdaptingOptions(Options):
     blocks: int = option(4, "convolution blocks; each halves the picture", low=1, high=6)
     downsampling: str = option(
         "strides",
-        "convolutions of stride 2 and the mean over positions (the papers on Omniglot), or max "
-        "pooling and all positions (the papers on miniImageNet)",
-        choices=("strides", "pools"),
+        "convolutions of stride 2 and the mean over positions (the papers on Omniglot), or all "
+        "positions; or max pooling and all positions (the papers on miniImageNet)",
+        choices=("strides", "strides_all", "pools"),
     )
     bn: str = option(
         "support",
@@ -65,7 +65,8 @@ class AdaptingLearner(TaskLearner):
         super().__init__(options, **kwargs)
         self.net = AdaptableNet(
             None if options.shared_head else self.way,
-            strides=options.downsampling == "strides",
+            strides=options.downsampling != "pools",
+            mean=options.downsampling == "strides",
             filters=options.filters,
             blocks=options.blocks,
             precision=self.precision,

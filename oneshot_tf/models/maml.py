@@ -113,12 +113,22 @@ class MAML(AdaptingLearner):
         """Functions of what adapts: (values -> loss on the support, values -> as of `query_logits`)."""
 
         def loss(values):
-            logits = self.support_logits(self.with_adapted(net, values), task, training)
-            return cross_entropy(logits, task.labels)
+            return self.support_loss(
+                self.support_logits(self.with_adapted(net, values), task, training), task
+            )
 
         return loss, lambda values: self.query_logits(
             self.with_adapted(net, values), task, training
         )
+
+    def support_loss(self, logits, task):
+        """The loss that the steps lower, of the support's logits [S, K]: the mean over its pictures.
+
+        Among twice as many classes as in training a class has half the share in a mean, and its column
+        would take half a step by rates that were learned in training: there the mean counts twice.
+        """
+        share = tf.cast(tf.shape(logits)[1], tf.float32) / self.way
+        return share * cross_entropy(logits, task.labels)
 
     def end(self, own, loss, start):
         """What adapts after the steps of an answer."""

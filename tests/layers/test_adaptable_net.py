@@ -21,9 +21,10 @@ def make():
     return make
 
 
-def test_strides_by_hand(make, images):
-    """Convolution of stride 2, normalised by the first four pictures, ReLU; then the mean."""
-    net = make()
+@pytest.mark.parametrize("all_kept", [False, True])
+def test_strides_by_hand(make, images, all_kept):
+    """Convolution of stride 2, normalised by the first four pictures, ReLU; then the mean, or all."""
+    net = make(mean=False if all_kept else None)
     found, statistics = net.features(net.own.blocks, images, 4)
     now = images.numpy()
     for block, (mean, variance) in zip(net.own.blocks, statistics, strict=True):
@@ -33,7 +34,9 @@ def test_strides_by_hand(make, images):
         np.testing.assert_allclose(variance, speakers.var(0), atol=1e-6)
         now = np.maximum((now - speakers.mean(0)) / np.sqrt(speakers.var(0) + EPSILON), 0.0)
     assert now.shape == (6, 4, 4, 4)
-    np.testing.assert_allclose(found, now.mean(axis=(1, 2)), rtol=1e-4, atol=1e-5)
+    expected = now.reshape(6, -1) if all_kept else now.mean(axis=(1, 2))
+    assert net.width == expected.shape[1]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_with_pools_it_is_conv4(make, images):

@@ -16,14 +16,29 @@ def test_the_head_alone_moves(make_learner, episode):  # noqa: F811
 def test_steps_are_those_of_a_linear_classifier(make_learner, episode):  # noqa: F811
     """In numpy, on features that the untouched convolutions make."""
     learner = make_learner("anil", 3, steps=3, inner_rate=0.7)
+    head, bias = learner.net.head.numpy(), learner.net.head_bias.numpy()
+    expected = descended(learner, episode, head, bias, 0.7)
+    np.testing.assert_allclose(learner(episode)[1], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_class_takes_as_large_steps_among_fewer_classes(make_learner, episode):  # noqa: F811
+    """Three classes, of a head that was trained among six: half the mean."""
+    learner = make_learner("anil", 6, steps=3, inner_rate=1.4, shared_head=True)
+    head, bias = learner.net.columns(learner.net.own, 3)
+    expected = descended(learner, episode, head.numpy(), bias.numpy(), 0.7)
+    np.testing.assert_allclose(learner(episode)[1], expected, rtol=1e-4, atol=1e-5)
+
+
+def descended(learner, episode, head, bias, rate):  # noqa: F811
+    """Logits of the queries of the second task after three steps of its head."""
     task = task_of([part[1] for part in episode])
     support, query, _ = learner.task_features(learner.own().net, task, False)
-    support, head, bias = support.numpy(), learner.net.head.numpy(), learner.net.head_bias.numpy()
+    support = support.numpy()
     for _ in range(3):
         scores = support @ head + bias
         errors = np.exp(scores - scores.max(1, keepdims=True))
         errors /= errors.sum(1, keepdims=True)
         errors[np.arange(len(errors)), task.labels] -= 1.0
         errors /= len(errors)
-        head, bias = head - 0.7 * support.T @ errors, bias - 0.7 * errors.sum(0)
-    np.testing.assert_allclose(learner(episode)[1], query @ head + bias, rtol=1e-4, atol=1e-5)
+        head, bias = head - rate * support.T @ errors, bias - rate * errors.sum(0)
+    return query @ head + bias
