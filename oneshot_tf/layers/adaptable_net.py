@@ -31,14 +31,13 @@ class AdaptableNet(Conv4):
     Args:
       way: K, the columns of the head; None: one, which is repeated for all classes.
       strides: convolutions of stride 2, instead of max pooling.
-      mean: the head sees the mean over positions; None: after strides, as in the papers.
+      mean: the head sees the mean over positions, as in the papers after strides; else all of them.
       **kwargs: as of `ConvStack`.
     """
 
-    def __init__(self, way, strides=True, mean=None, **kwargs):
+    def __init__(self, way, strides=True, mean=True, **kwargs):
         super().__init__(**kwargs)
-        self.way, self.strides = way, strides
-        self.mean = strides if mean is None else mean
+        self.way, self.strides, self.mean = way, strides, mean
 
     def build(self, shape):
         super().build(shape)

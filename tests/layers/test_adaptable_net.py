@@ -24,7 +24,7 @@ def make():
 @pytest.mark.parametrize("all_kept", [False, True])
 def test_strides_by_hand(make, images, all_kept):
     """Convolution of stride 2, normalised by the first four pictures, ReLU; then the mean, or all."""
-    net = make(mean=False if all_kept else None)
+    net = make(mean=not all_kept)
     found, statistics = net.features(net.own.blocks, images, 4)
     now = images.numpy()
     for block, (mean, variance) in zip(net.own.blocks, statistics, strict=True):
@@ -40,7 +40,7 @@ def test_strides_by_hand(make, images, all_kept):
 
 
 def test_with_pools_it_is_conv4(make, images):
-    net, conv4 = make(strides=False), Conv4(4, 2)
+    net, conv4 = make(strides=False, mean=False), Conv4(4, 2)
     conv4(images)
     for ours, theirs in zip(net.learned, conv4.learned, strict=True):
         theirs.kernel.assign(ours.kernel)
