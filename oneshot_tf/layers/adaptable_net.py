@@ -9,6 +9,7 @@ import typing
 import tensorflow as tf
 
 from oneshot_tf.layers.conv4 import EPSILON, MOMENTUM, Conv4
+from oneshot_tf.ops import pooled_norm
 
 
 class NetWeights(typing.NamedTuple):
@@ -76,14 +77,19 @@ class AdaptableNet(Conv4):
         """
         now, used = tf.cast(images, self.compute), []
         for i, block in enumerate(blocks):
-            now = tf.cast(self.convolve(now, block), tf.float32)
-            moments = (statistics or self.running)[i]
-            if speakers is not None:
-                moments = tf.nn.moments(now[:speakers], axes=[0, 1, 2])
-            used.append(tuple(tf.convert_to_tensor(m) for m in moments))
-            mean, variance = used[-1]
-            factor = tf.math.rsqrt(variance + EPSILON) * block.factor
-            now = self._activate(now * factor + (block.offset - mean * factor), i)
+            # with no factor below 0 normalising and ReLU keep the order of values, so pooling comes first
+            sign = tf.where(block.factor < 0.0, -1.0, 1.0)
+            now = self.convolve(now, block._replace(kernel=block.kernel * sign))
+            if speakers is None:
+                mean, variance = (statistics or self.running)[i]
+                mean = mean * sign
+            else:
+                exact = tf.cast(now[:speakers], tf.float32)
+                mean, variance = tf.nn.moments(exact, axes=[0, 1, 2])
+            used.append((mean * sign, tf.convert_to_tensor(variance)))
+            factor = tf.math.rsqrt(variance + EPSILON) * block.factor * sign
+            now = tf.cast(self._pool(now), tf.float32)
+            now = tf.nn.relu(now * factor + (block.offset - mean * factor))
         return self.finish(now), used
 
     def columns(self, weights, way):
@@ -106,8 +112,8 @@ class AdaptableNet(Conv4):
         features, kernel = (tf.cast(x, self.compute) for x in (features, block.kernel))
         return tf.nn.conv2d(features, kernel, strides=2 if self.strides else 1, padding="SAME")
 
-    def _activate(self, features, i):
-        return tf.nn.relu(features) if self.strides else super()._activate(features, i)
+    def _pool(self, features):
+        return features if self.strides else pooled_norm.pool(features, relu=False)
 
     def finish(self, features):
         if not self.mean:

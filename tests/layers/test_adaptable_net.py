@@ -39,13 +39,31 @@ def test_strides_by_hand(make, images, all_kept):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_with_pools_it_is_conv4(make, images):
+@pytest.mark.parametrize("counted", [None, 4, 6])
+def test_with_pools_it_is_conv4(make, images, random, counted):
+    """Whichever sign the factors have, by running statistics or those of the first so many pictures."""
     net, conv4 = make(strides=False, mean=False), Conv4(4, 2)
     conv4(images)
-    for ours, theirs in zip(net.learned, conv4.learned, strict=True):
+    for i, (ours, theirs) in enumerate(zip(net.learned, conv4.learned, strict=True)):
         theirs.kernel.assign(ours.kernel)
-    found, _ = net.features(net.own.blocks, images)
-    np.testing.assert_allclose(found, conv4(images), rtol=1e-4, atol=1e-5)
+        for one, other in [
+            (ours.factor, theirs.factor),
+            (ours.offset, theirs.offset),
+            (net.running[i][0], conv4.running[i][0]),
+        ]:
+            values = random.normal(size=4)
+            values[:2] = np.abs(values[0]), -np.abs(values[1])
+            one.assign(values)
+            other.assign(values)
+    speakers = None if counted is None else (tf.range(6) < counted)[None]
+    expected = conv4.embed(conv4.learned, images, speakers=speakers)
+    found, statistics = net.features(net.own.blocks, images, counted)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    given, _ = net.features(net.own.blocks, images, None, statistics)
+    np.testing.assert_allclose(given, expected, rtol=1e-4, atol=1e-5)
+    first = tf.nn.conv2d(images, net.learned[0].kernel, 1, "SAME")[:counted].numpy()
+    mean = net.running[0][0] if counted is None else first.mean((0, 1, 2))
+    np.testing.assert_allclose(statistics[0][0], mean, atol=1e-6)
     assert net.width == found.shape[1] == 3 * 3 * 4
     assert net.flops() == conv4.flops()
 
