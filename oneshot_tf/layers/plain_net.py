@@ -66,11 +66,11 @@ class PlainNet(keras.layers.Layer):
         Args:
           slow: `PlainWeights`.
           images: [N, H, W, C].
-          fast: `PlainWeights`, or None.
+          fast: `PlainWeights`, of all blocks or of the last ones alone; or None.
         """
-        now = images
-        for i, kernel in enumerate(slow.kernels):
-            other = None if fast is None else fast.kernels[i]
+        now, beside = images, [] if fast is None else fast.kernels
+        beside = [None] * (self.blocks - len(beside)) + list(beside)
+        for kernel, other in zip(slow.kernels, beside, strict=True):
             now = meta_networks.augmented(now, kernel, other, meta_networks.convolve)
             now = tf.nn.max_pool2d(now, 2, strides=2, padding="SAME")
         now = tf.reshape(now, [-1, self.dense.shape[0]])
@@ -78,8 +78,8 @@ class PlainNet(keras.layers.Layer):
         return meta_networks.augmented(now, slow.dense, other, meta_networks.multiply, self.relu)
 
     def logits(self, slow, images, fast=None):
-        """[N, K]; arguments as of `features`."""
-        features = self.features(slow, images, fast)
+        """[N, K] of the features after a ReLU; arguments as of `features`."""
+        features = tf.nn.relu(self.features(slow, images, fast))
         other = None if fast is None else fast.last
         return meta_networks.augmented(
             features, slow.last, other, meta_networks.multiply, relu=False

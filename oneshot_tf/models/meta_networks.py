@@ -7,6 +7,7 @@ gradients count as constants.
 """
 
 import dataclasses
+import math
 import typing
 
 import tensorflow as tf
@@ -17,9 +18,6 @@ from oneshot_tf.models.task_learner import TaskLearner, cross_entropy, of_suppor
 from oneshot_tf.ops import adaptation, meta_lstm, meta_networks
 from oneshot_tf.options import Options, option
 
-ABOVE = keras.initializers.Constant(1e-3)
-
-
 @dataclasses.dataclass(frozen=True)
 class MetaNetworksOptions(Options):
     """Options of Meta Networks."""
@@ -28,6 +26,15 @@ class MetaNetworksOptions(Options):
     blocks: int = option(5, "convolution blocks; each halves the picture, rounding up", low=1)
     parts: int = option(5, "parts of the support that give a gradient of the keys' network", low=1)
     hidden_size: int = option(20, "units of the networks that make fast weights", low=1)
+    fast_blocks: int | None = option(
+        None, "blocks, the last so many, with fast weights (default: all, the paper)", low=1
+    )
+    fast_scale: str = option(
+        "inputs",
+        "fast kernels of convolutions as they are made (one: the paper), or divided by how many "
+        "inputs they add up, so that they stay alive",
+        choices=("inputs", "one"),
+    )
 
 
 class Learned(typing.NamedTuple):
@@ -71,8 +78,8 @@ class MetaNetworks(TaskLearner):
 
     def _perceptron(self, part):
         sizes = [2, self.options.hidden_size, self.options.hidden_size, 1]
-        named = f"picture_{part}"
-        starts, biases = ["glorot_uniform", "glorot_uniform", small()], ["zeros", "zeros", ABOVE]
+        named, (last, above) = f"picture_{part}", self._starts(part)
+        starts, biases = ["glorot_uniform", "glorot_uniform", last], ["zeros", "zeros", above]
         return meta_networks.PerceptronWeights(
             [
                 self.add_weight(f"{named}_kernel_{i}", sizes[i : i + 2], initializer=starts[i])
@@ -85,16 +92,28 @@ class MetaNetworks(TaskLearner):
         )
 
     def _recurrence(self, part):
-        units, named = self.options.hidden_size, f"task_{part}"
+        units, named, (last, above) = self.options.hidden_size, f"task_{part}", self._starts(part)
         first = meta_lstm.LSTMWeights(
             self.add_weight(f"{named}_lstm_kernel", [2 + units, 4 * units]),
             self.add_weight(f"{named}_lstm_bias", [4 * units], initializer="zeros"),
         )
         return meta_networks.RecurrentWeights(
             first,
-            self.add_weight(f"{named}_kernel", [units, 1], initializer=small()),
-            self.add_weight(f"{named}_bias", [1], initializer=ABOVE),
+            self.add_weight(f"{named}_kernel", [units, 1], initializer=last),
+            self.add_weight(f"{named}_bias", [1], initializer=above),
         )
+
+    def _starts(self, part):
+        """Initializers of a maker's last kernel and its bias, of convolutions or of dense layers.
+
+        Gradients of most coordinates look alike, and so do the fast weights that are made of them. A
+        convolution adds hundreds, so they have to begin far below the slow ones; and above zero, or its
+        ReLU would let nothing of them through, and they would never learn. Where they are as small
+        before they are scaled, one step of Adam takes all of them below zero.
+        """
+        scaled = part == "conv" and self.options.fast_scale == "inputs"
+        width, above = (0.3, 0.5) if scaled else (5e-4, 1e-3)
+        return keras.initializers.RandomUniform(-width, width), keras.initializers.Constant(above)
 
     def own(self):
         picture = tuple(
@@ -111,25 +130,27 @@ class MetaNetworks(TaskLearner):
         fast = [
             meta_networks.read(memory, keys, queries) for memory in self.fast_of_pictures(own, task)
         ]
-        logits = self.base.logits(own.base, task.query, parted(own.base, fast))
+        fast = self.scaled(parted(self.fast_part(own.base), fast))
+        logits = self.base.logits(own.base, task.query, fast)
         return cross_entropy(logits, task.query_labels), logits, ()
 
     def fast_of_task(self, own, task):
         """Q*, `PlainWeights` of the network of keys, [NET] Eq. 2 and 3."""
         count = tf.shape(task.support)[0]
         parts = tf.minimum(self.options.parts, count)
+        adapts = self.fast_part(own.keys)
 
         def gradient(t):
             part = of_support(task, tf.range(t * count // parts, (t + 1) * count // parts))
 
             def loss(values):
-                weights = tf.nest.pack_sequence_as(own.keys, values)
+                weights = with_part(own.keys, tf.nest.pack_sequence_as(adapts, values))
                 return cross_entropy(self.keys.logits(weights, part.support), part.labels)
 
-            found = adaptation.gradients(loss, constants(own.keys))[1]
-            return rows_of(tf.nest.pack_sequence_as(own.keys, found))
+            found = adaptation.gradients(loss, constants(adapts))[1]
+            return rows_of(tf.nest.pack_sequence_as(adapts, found))
 
-        spec = [tf.TensorSpec([size], tf.float32) for size in sizes_of(own.keys)]
+        spec = [tf.TensorSpec([size], tf.float32) for size in sizes_of(adapts)]
         gradients = tf.map_fn(
             gradient, tf.range(parts), fn_output_signature=spec, parallel_iterations=1
         )
@@ -137,40 +158,48 @@ class MetaNetworks(TaskLearner):
             meta_networks.by_recurrence(weights, tf.stop_gradient(g))
             for weights, g in zip(own.of_task, gradients, strict=True)
         ]
-        fast = parted(own.keys, [row[None] for row in made])
+        fast = self.scaled(parted(adapts, [row[None] for row in made]))
         return tf.nest.map_structure(lambda value: value[0], fast)
 
     def fast_of_pictures(self, own, task):
         """The memory: ([S, n of convolutions], [S, n of dense layers]), [NET] Eq. 4 and 5."""
         count = tf.shape(task.support)[0]
+        adapts = self.fast_part(own.base)
 
         def loss(values):  # weights of each picture's own give each picture's gradient
-            weights = tf.nest.pack_sequence_as(own.base, values)
+            weights = with_part(own.base, tf.nest.pack_sequence_as(adapts, values))
             logits = self.base.logits(weights, task.support)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(task.labels, logits)
             return tf.reduce_sum(losses)
 
-        each = [tf.repeat(v[None], count, axis=0) for v in constants(own.base)]
-        found = tf.nest.pack_sequence_as(own.base, adaptation.gradients(loss, each)[1])
+        each = [tf.repeat(v[None], count, axis=0) for v in constants(adapts)]
+        found = tf.nest.pack_sequence_as(adapts, adaptation.gradients(loss, each)[1])
         made = []
         for weights, gradient in zip(own.of_picture, rows_of(found, 1), strict=True):
             fast = meta_networks.by_perceptron(weights, tf.reshape(gradient, [-1]))
             made.append(tf.reshape(fast, tf.shape(gradient)))
         return made
 
+    def fast_part(self, weights):
+        """The `PlainWeights` that have fast ones beside them: `fast_blocks`, and the dense layers."""
+        first = self.options.blocks - (self.options.fast_blocks or self.options.blocks)
+        return weights._replace(kernels=weights.kernels[first:])
+
+    def scaled(self, fast):
+        """Fast weights, `PlainWeights` with a leading axis, as `fast_scale` says."""
+        if self.options.fast_scale == "one":
+            return fast
+        return fast._replace(kernels=[k / math.prod(k.shape[1:-1]) for k in fast.kernels])
+
     def flops_per_episode(self, steps):
         """Three times the convolutions' forward pass, of `steps` pictures, in both networks."""
         return 3.0 * steps * (self.base.flops() + self.keys.flops())
 
 
-def small():
-    """First values of the last layer that makes fast weights, which `ABOVE` is the bias of.
-
-    Gradients of most coordinates look alike, and so do the fast weights that are made of them. A
-    convolution adds hundreds, so they have to begin far below the slow ones; and above zero, or its
-    ReLU would let nothing of them through, and they would never learn.
-    """
-    return keras.initializers.RandomUniform(-5e-4, 5e-4)
+def with_part(weights, part):
+    """`PlainWeights` with a part as of `fast_part` in the place of its own; the rest is constant."""
+    rest = weights.kernels[: len(weights.kernels) - len(part.kernels)]
+    return part._replace(kernels=[*constants(rest), *part.kernels])
 
 
 def constants(structure):

@@ -41,6 +41,13 @@ def test_keys_may_be_negative(make):
     assert lowest[True] == 0.0 and lowest[False] < 0.0
 
 
+def test_the_last_layer_sees_keys_after_a_relu(make):
+    net = make(8, blocks=2, relu=False)
+    images = tf.random.stateless_uniform([20, 8, 8, 1], [0, 0])
+    features = np.maximum(net.features(net.own, images), 0.0)
+    np.testing.assert_allclose(net.logits(net.own, images), features @ net.last, atol=1e-6)
+
+
 def test_fast_weights_of_all_pictures_or_of_each(make):
     """The same fast weights for all are those, repeated for each."""
     net, images = make(8, blocks=2), tf.random.stateless_uniform([3, 8, 8, 1], [0, 0])

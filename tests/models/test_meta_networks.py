@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 
 from oneshot_tf.models import meta_networks
 from oneshot_tf.models.task_learner import cross_entropy, task_of
@@ -40,7 +41,7 @@ def test_memory_has_each_pictures_own_gradient(make, task):
 
 def test_fast_weights_of_the_task_are_of_its_parts_in_order(make, task):
     """Five parts of one picture each: by hand, from the gradients of each."""
-    learner = make(parts=5)
+    learner = make(parts=5, fast_scale="one")
     gradients = []
     for s in range(5):
         with tf.GradientTape() as tape:
@@ -75,6 +76,50 @@ def test_gradients_are_constants(make, episode):  # noqa: F811
             loss = learner.solve(learner.own(), one, True)[0]
         total += tape.gradient(loss, learner.base.last) / 2.0
     np.testing.assert_allclose(found, total, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", ["inputs", "one"])
+def test_makers_of_fast_kernels_stay_alive_where_they_are_scaled(make, episode, scale):  # noqa: F811
+    """As they are made, one step of Adam takes all kernels below zero, and a ReLU shuts them out."""
+    learner = make(fast_scale=scale, hidden_size=20, filters=8)
+    optimizer, smallest = keras.optimizers.Adam(1e-3), []
+    makers = [learner.of_picture[0].kernels[0], learner.of_task[0].first.kernel]
+    for _ in range(20):
+        with tf.GradientTape() as tape:
+            loss = learner.train_loss(episode).loss
+        found = dict(
+            zip(
+                [v.ref() for v in learner.trainable_variables],
+                tape.gradient(loss, learner.trainable_variables, unconnected_gradients="zero"),
+                strict=True,
+            )
+        )
+        smallest.append(min(tf.reduce_max(tf.abs(found[v.ref()])) for v in makers))
+        optimizer.apply_gradients((g, v.deref()) for v, g in found.items())
+    assert (min(smallest) > 0.0) == (scale == "inputs")
+
+
+def test_fast_weights_of_the_last_blocks_alone(make, task):
+    """Those of two blocks of two are those of all; of one block they leave the first as it is."""
+    every, both, last = (make(blocks=2, fast_blocks=n) for n in (None, 2, 1))
+    answers = [m.solve(m.own(), task, False)[1] for m in (every, both, last)]
+    np.testing.assert_array_equal(answers[0], answers[1])
+    own = last.own()
+    kernels, dense = last.fast_of_pictures(own, task)
+    whole = every.fast_of_pictures(own, task)
+    count = last.base.kernels[1].shape.num_elements()
+    np.testing.assert_allclose(kernels, whole[0][:, -count:], atol=1e-6)
+    np.testing.assert_allclose(dense, whole[1], atol=1e-6)
+    assert np.abs(answers[2] - answers[0]).max() > 0.0
+
+
+def test_a_fast_kernel_is_divided_by_its_inputs(make, task):
+    made, scaled = make(fast_scale="one"), make()
+    own = made.own()
+    found, expected = scaled.fast_of_task(own, task), made.fast_of_task(own, task)
+    for a, b in zip(found.kernels, expected.kernels, strict=True):
+        np.testing.assert_allclose(a, b / (9 * b.shape[2]), rtol=1e-5)
+    np.testing.assert_array_equal(found.dense, expected.dense)
 
 
 def test_rows_and_back(make):
