@@ -18,6 +18,7 @@ from oneshot_tf.models.task_learner import TaskLearner, cross_entropy, of_suppor
 from oneshot_tf.ops import adaptation, meta_lstm, meta_networks
 from oneshot_tf.options import Options, option
 
+
 @dataclasses.dataclass(frozen=True)
 class MetaNetworksOptions(Options):
     """Options of Meta Networks."""
