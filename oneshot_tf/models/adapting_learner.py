@@ -12,18 +12,23 @@ from oneshot_tf.models.task_learner import TaskLearner
 from oneshot_tf.options import Options, option
 
 
+def downsampling_option(default):
+    """The option `downsampling`: a field of a class of options."""
+    return option(
+        default,
+        "convolutions of stride 2 and the mean over positions (MAML on Omniglot), or all positions "
+        "(Reptile on Omniglot); or max pooling and all positions (both on miniImageNet)",
+        choices=("strides", "strides_all", "pools"),
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class AdaptingOptions(Options):
     """Options of every learner that adapts."""
 
     filters: int = option(64, "filters of each convolution", low=1)
     blocks: int = option(4, "convolution blocks; each halves the picture", low=1, high=6)
-    downsampling: str = option(
-        "strides",
-        "convolutions of stride 2 and the mean over positions (the papers on Omniglot), or all "
-        "positions; or max pooling and all positions (the papers on miniImageNet)",
-        choices=("strides", "strides_all", "pools"),
-    )
+    downsampling: str = downsampling_option("strides")
     bn: str = option(
         "support",
         "batch norm: statistics of the support alone; of the queries for the queries (batch: "

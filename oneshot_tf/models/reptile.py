@@ -10,9 +10,14 @@ import dataclasses
 
 import tensorflow as tf
 
-from oneshot_tf.models.adapting_learner import AdaptingLearner, AdaptingOptions, steps_options
+from oneshot_tf.models.adapting_learner import (
+    AdaptingLearner,
+    AdaptingOptions,
+    downsampling_option,
+    steps_options,
+)
 from oneshot_tf.models.task_learner import cross_entropy, of_support
-from oneshot_tf.ops import descent
+from oneshot_tf.ops import adaptation, descent
 from oneshot_tf.options import option
 
 _STEPS, _ = steps_options(5)
@@ -22,6 +27,7 @@ _STEPS, _ = steps_options(5)
 class ReptileOptions(AdaptingOptions):
     """Options of Reptile."""
 
+    downsampling: str = downsampling_option("strides_all")
     steps: int = _STEPS
     test_steps: int | None = option(50, "gradient steps of an answer", low=0)
     inner_rate: float = option(1e-3, "rate of the gradient steps, which are Adam's", low=0.0)
@@ -82,10 +88,7 @@ class Reptile(AdaptingLearner):
         start = self.spread(own, task.way)
 
         def loss(i, values):
-            # the support is in random order: the next few pictures of it, round and round
-            size = tf.minimum(batch, count)
-            rows = (i * batch + tf.range(size)) % count
-            some = of_support(task, rows)
+            some = of_support(task, adaptation.rows_of_step(i, batch, count))
             net = tf.nest.pack_sequence_as(own, values)
             return cross_entropy(self.support_logits(net, some, training), some.labels)
 

@@ -83,6 +83,30 @@ def sgd(loss, values, rate, steps):
     return tf.while_loop(lambda i, _: i < steps, step, start, parallel_iterations=1)[1]
 
 
+def rows_of_step(step, size, count):
+    """Which rows of a support a step sees: pass after pass over all of them, each in an order of its own.
+
+    As in the authors' code of Nichol et al. (2018), *On First-Order Meta-Learning Algorithms*, a step
+    may end one pass and begin the next. The orders are random, and the same for every support.
+
+    Args:
+      step: int32 scalar, from 0.
+      size: an int, rows of a step; a support of fewer is seen whole.
+      count: int32 scalar, rows of the support.
+
+    Returns:
+      int32 [min(size, count)].
+    """
+    size = tf.minimum(size, count)
+    first = step * size
+    number = first // count
+    orders = [
+        tf.random.experimental.stateless_shuffle(tf.range(count), tf.stack([n, 0]))
+        for n in (number, number + 1)
+    ]
+    return tf.concat(orders, axis=0)[first - number * count :][:size]
+
+
 def multi_step_weights(steps, done):
     """How much the loss after each step counts in training, [M++] section 4 and the authors' code.
 

@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from oneshot_tf.models.task_learner import cross_entropy, task_of
+from oneshot_tf.ops import adaptation
 from tests.models.conftest import episode  # noqa: F401
 
 
@@ -39,7 +40,7 @@ def test_a_step_is_adams_without_momentum_on_the_next_few_pictures(make, episode
     second = [np.zeros_like(v) for v in values]
     count = task.support.shape[0]
     for t in (1, 2):
-        rows = [(3 * (t - 1) + i) % count for i in range(3)]
+        rows = adaptation.rows_of_step(t - 1, 3, count)
         few = task._replace(
             support=tf.gather(task.support, rows), labels=tf.gather(task.labels, rows)
         )

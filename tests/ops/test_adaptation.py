@@ -133,3 +133,19 @@ def test_weights_of_all_steps():
             expected = [earlier, earlier, min(each + epoch * 2 * each / 10.0, 1.0 - 2 * least)]
         found = adaptation.multi_step_weights(3, tf.constant(epoch / 10.0))
         np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("size, count", [(2, 6), (4, 6), (6, 6), (9, 6), (1, 1)])
+def test_every_pass_shows_every_row_once(size, count):
+    """Steps end to end are passes end to end, in orders that differ and are always the same."""
+    find = tf.function(lambda step: adaptation.rows_of_step(step, size, tf.constant(count)))
+    steps = [find(tf.constant(i)).numpy() for i in range(12)]
+    assert {len(rows) for rows in steps} == {min(size, count)}
+    rows = np.concatenate(steps)
+    passes = rows[: len(rows) // count * count].reshape(-1, count)
+    np.testing.assert_array_equal(
+        np.sort(passes, axis=1), np.tile(np.arange(count), (len(passes), 1))
+    )
+    assert count == 1 or len({tuple(order) for order in passes}) > 1
+    again = [adaptation.rows_of_step(i, size, count) for i in range(12)]
+    np.testing.assert_array_equal(np.concatenate(again), rows)
