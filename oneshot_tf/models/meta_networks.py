@@ -13,6 +13,7 @@ import typing
 import tensorflow as tf
 import tf_keras as keras
 
+from oneshot_tf.errors import UserError
 from oneshot_tf.layers.plain_net import PlainNet, PlainWeights
 from oneshot_tf.models.task_learner import TaskLearner, cross_entropy, of_support
 from oneshot_tf.ops import adaptation, meta_lstm, meta_networks
@@ -67,6 +68,11 @@ class MetaNetworks(TaskLearner):
 
     def __init__(self, options, **kwargs):
         super().__init__(options, **kwargs)
+        if (options.fast_blocks or 0) > options.blocks:
+            raise UserError(
+                f"--fast_blocks must be at most --blocks={options.blocks}. "
+                f"Received: {options.fast_blocks}"
+            )
         shape, sizes = tf.TensorShape([None, *self.image_shape]), (options.filters, options.blocks)
         self.base = PlainNet(self.way, *sizes, name="base")
         # its last layer serves the gradients alone, which count as constants: it stays as it begins
@@ -109,8 +115,8 @@ class MetaNetworks(TaskLearner):
 
         Gradients of most coordinates look alike, and so do the fast weights that are made of them. A
         convolution adds hundreds, so they have to begin far below the slow ones; and above zero, or its
-        ReLU would let nothing of them through, and they would never learn. Where they are as small
-        before they are scaled, one step of Adam takes all of them below zero.
+        ReLU would let nothing of them through, and they would never learn. As small as that without
+        `fast_scale`, they are taken below zero by one step of Adam.
         """
         scaled = part == "conv" and self.options.fast_scale == "inputs"
         width, above = (0.3, 0.5) if scaled else (5e-4, 1e-3)

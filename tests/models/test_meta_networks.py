@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from oneshot_tf.errors import UserError
 from oneshot_tf.models import meta_networks
 from oneshot_tf.models.task_learner import cross_entropy, task_of
 from tests.models.conftest import episode  # noqa: F401
@@ -111,6 +112,11 @@ def test_fast_weights_of_the_last_blocks_alone(make, task):
     np.testing.assert_allclose(kernels, whole[0][:, -count:], atol=1e-6)
     np.testing.assert_allclose(dense, whole[1], atol=1e-6)
     assert np.abs(answers[2] - answers[0]).max() > 0.0
+
+
+def test_no_more_fast_blocks_than_blocks(make):
+    with pytest.raises(UserError, match="at most --blocks=2. Received: 3"):
+        make(blocks=2, fast_blocks=3)
 
 
 def test_a_fast_kernel_is_divided_by_its_inputs(make, task):
