@@ -78,7 +78,7 @@ class AdaptableNet(Conv4):
         now, used = tf.cast(images, self.compute), []
         for i, block in enumerate(blocks):
             # with no factor below 0 normalising and ReLU keep the order of values, so pooling comes first
-            sign = tf.where(block.factor < 0.0, -1.0, 1.0)
+            sign = 1.0 if self.strides else tf.where(block.factor < 0.0, -1.0, 1.0)
             now = self.convolve(now, block._replace(kernel=block.kernel * sign))
             if speakers is None:
                 mean, variance = (statistics or self.running)[i]
