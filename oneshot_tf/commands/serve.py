@@ -57,8 +57,9 @@ def main(argv):
     for name, model in models.items():
         log(f"{name}: {model.path}")
     host = f"[{host}]" if ":" in host else host
-    log(f"Serving on http://{host}:{bound.getsockname()[1]} (Ctrl-C stops it)")
-    code = web_server.serve(web.make_app(server), bound, settings.timeout)
+    said = f"Serving on http://{host}:{bound.getsockname()[1]} (Ctrl-C stops it)"
+    app = web.make_app(server)
+    code = web_server.serve(app, bound, settings.timeout, lambda: log(said))
     pool.close()
     log("Stopped")
     return code

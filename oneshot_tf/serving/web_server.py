@@ -55,6 +55,15 @@ class _Server(uvicorn.Server):
 
     stopped_by = None
 
+    def __init__(self, config, ready):
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets=None):
+        await super().startup(sockets)
+        if self.started:  # else the application could not start, and the server stops
+            self._ready()
+
     @contextlib.contextmanager
     def capture_signals(self):
         if threading.current_thread() is not threading.main_thread():
@@ -95,7 +104,7 @@ def listen(host, port):
     return bound
 
 
-def make_server(app, grace):
+def make_server(app, grace, ready=lambda: None):
     """A uvicorn server, which `serve` runs; see there."""
     config = uvicorn.Config(
         app,
@@ -111,21 +120,22 @@ def make_server(app, grace):
         timeout_keep_alive=30,
         timeout_graceful_shutdown=grace,
     )
-    return _Server(config)
+    return _Server(config, ready)
 
 
-def serve(app, bound, grace):
+def serve(app, bound, grace, ready):
     """Serves until SIGTERM or SIGINT.
 
     Args:
       app: the ASGI application.
       bound: a socket, see `listen`.
       grace: seconds for what is in flight.
+      ready: () -> None: called once connections are accepted.
 
     Returns:
       The exit code: 0, or 130 after SIGINT.
     """
-    server = make_server(app, grace)
+    server = make_server(app, grace, ready)
     server.run(sockets=[bound])
     return 130 if server.stopped_by == signal.SIGINT else 0
 

@@ -129,3 +129,28 @@ def test_an_address_that_is_taken():
         web_server.listen("nowhere.invalid", 0)
     with pytest.raises(UserError, match="--port must be 0 to 65535"):
         web_server.listen("127.0.0.1", 99999)
+
+
+@pytest.mark.parametrize("starts", [True, False])
+def test_it_says_that_it_serves_once_it_accepts(starts):
+    bound, said = web_server.listen("127.0.0.1", 0), []
+    address = bound.getsockname()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address, 10)
+
+    async def app(scope, receive, send):
+        assert scope["type"] == "lifespan"
+        while True:
+            event = (await receive())["type"]
+            ending = "complete" if starts or event == "lifespan.shutdown" else "failed"
+            await send({"type": f"{event}.{ending}"})
+
+    def ready():
+        socket.create_connection(address, 10).close()
+        said.append("ready")
+        server.should_exit = True
+
+    server = web_server.make_server(app, 1, ready)
+    with bound, contextlib.nullcontext() if starts else pytest.raises(SystemExit):
+        server.run(sockets=[bound])
+    assert said == ["ready"] * starts
