@@ -52,7 +52,8 @@ def test_sigterm_under_load(served):
         threads = [threading.Thread(target=ask) for _ in range(8)]
         for thread in threads:
             thread.start()
-        time.sleep(2)
+        while len(found) <= 8 and not lost:
+            time.sleep(0.05)
         server.running.send_signal(signal.SIGTERM)
         for thread in threads:
             thread.join(60)
