@@ -9,6 +9,7 @@ import dataclasses
 from oneshot_tf.layers.adaptable_net import head_logits
 from oneshot_tf.models.adapting_learner import steps_options
 from oneshot_tf.models.maml import MAML, MAMLOptions
+from oneshot_tf.models.task_learner import cross_entropy
 
 _STEPS, _ = steps_options(3)
 
@@ -35,7 +36,7 @@ class ANIL(MAML):
         support, query, statistics = self.task_features(net, task, training)
 
         def loss(values):
-            return self.support_loss(head_logits(self.with_adapted(net, values), support), task)
+            return cross_entropy(head_logits(self.with_adapted(net, values), support), task.labels)
 
         return loss, lambda values: (
             head_logits(self.with_adapted(net, values), query),

@@ -97,9 +97,9 @@ class MAML(AdaptingLearner):
         loss, answer = self.of_what_adapts(own.net, task, training)
         start = self.what_adapts(own.net, task.way)
         if not training:
-            logits, statistics = answer(self.end(own, loss, start))
+            logits, statistics = answer(self.end(own, loss, start, task.way))
             return cross_entropy(logits, task.query_labels), logits, statistics
-        rates = [self.rates(own, step) for step in range(self.options.steps)]
+        rates = [self.rates(own, step, task.way) for step in range(self.options.steps)]
         second_order = (order or self.options.order) == 2
         stops = adaptation.path(loss, start, rates, second_order)
         logits, statistics = answer(stops[-1])
@@ -113,29 +113,19 @@ class MAML(AdaptingLearner):
         """Functions of what adapts: (values -> loss on the support, values -> as of `query_logits`)."""
 
         def loss(values):
-            return self.support_loss(
-                self.support_logits(self.with_adapted(net, values), task, training), task
-            )
+            logits = self.support_logits(self.with_adapted(net, values), task, training)
+            return cross_entropy(logits, task.labels)
 
         return loss, lambda values: self.query_logits(
             self.with_adapted(net, values), task, training
         )
 
-    def support_loss(self, logits, task):
-        """The loss that the steps lower, of the support's logits [S, K]: the mean over its pictures.
-
-        Among twice as many classes as in training a class has half the share in a mean, and its column
-        would take half a step by rates that were learned in training: there the mean counts twice.
-        """
-        share = tf.cast(tf.shape(logits)[1], tf.float32) / self.way
-        return share * cross_entropy(logits, task.labels)
-
-    def end(self, own, loss, start):
-        """What adapts after the steps of an answer."""
+    def end(self, own, loss, start, way):
+        """What adapts after the steps of an answer among `way` classes."""
         steps = self.steps_of_answer
         if len(own.rates) <= 1:  # of any number of steps
-            return adaptation.sgd(loss, start, self.rates(own, 0), steps)
-        rates = [self.rates(own, step) for step in range(steps)]
+            return adaptation.sgd(loss, start, self.rates(own, 0, way), steps)
+        rates = [self.rates(own, step, way) for step in range(steps)]
         return adaptation.path(loss, start, rates)[-1]
 
     def of_all_steps(self, errors):
@@ -174,11 +164,21 @@ class MAML(AdaptingLearner):
 
         return {"an update of first order": first_order}
 
-    def rates(self, own, step):
-        """alpha of a step, as `adaptation.descend` takes it; after the last that is learned, that."""
-        if not own.rates:
-            return self.options.inner_rate
-        return list(own.rates[min(step, len(own.rates) - 1)])
+    def rates(self, own, step, way):
+        """alpha of a step, as `adaptation.descend` takes it; after the last that is learned, that.
+
+        Where all classes have one row of the head, the steps of its columns grow with `way`: among twice as
+        many classes each has half the share in a mean, and its column's gradient is half as large.
+        """
+        if own.rates:
+            rates = list(own.rates[min(step, len(own.rates) - 1)])
+        else:
+            rates = [self.options.inner_rate] * len(self.what_adapts(own.net, 1))
+        if not self.options.shared_head:
+            return rates
+        share = tf.cast(way, tf.float32) / self.way
+        *kernels, head, bias = rates
+        return [*kernels, share * head, share * bias]
 
     def what_adapts(self, net, way):
         """The weights that adapt, as a list: the kernels and the head."""

@@ -36,12 +36,22 @@ def adapted(learner, task):
     own = learner.own()
     loss, _ = learner.of_what_adapts(own.net, task, True)
     start = learner.what_adapts(own.net, task.way)
-    return loss, start, learner.end(own, loss, start)
+    return loss, start, learner.end(own, loss, start, task.way)
 
 
 def test_steps_lower_the_loss_of_the_support(make, task):
     loss, start, end = adapted(make(steps=3, inner_rate=0.1), task)
     assert float(loss(end)) < 0.9 * float(loss(start))
+
+
+def test_the_heads_steps_alone_grow_with_the_classes(make_learner, task):
+    """Three classes, of one row that was trained among six: a column's gradient is of a third, not a sixth."""
+    of_six, of_three = (make_learner("maml", n, shared_head=True, steps=2) for n in (6, 3))
+    for rate in tf.nest.flatten(of_six.own().rates):
+        if rate.name.split(":")[0].endswith(("_2", "_3")):  # the head and its bias
+            rate.assign(2.0 * rate)
+    for found, expected in zip(adapted(of_six, task)[2], adapted(of_three, task)[2], strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_batch_norm_does_not_adapt(make, task):
