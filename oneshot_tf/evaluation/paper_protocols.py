@@ -102,7 +102,8 @@ _OF_ROWS = [
         ("reptile_omniglot",),
         "omniglot",
         "1,200 of Omniglot's characters train and 423 test, drawn at random; turned characters train as "
-        "classes; 10,000 episodes with one query a class, each normalised together with the support",
+        "classes; 10,000 episodes with one query a class, each normalised together with the support; in its "
+        "transductive figures, all queries of an episode together",
     ),
     (("rare_events_omniglot",), "omniglot", _KAISER),
     (

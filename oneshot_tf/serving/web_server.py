@@ -133,10 +133,12 @@ def serve(app, bound, grace, ready):
       ready: () -> None: called once connections are accepted.
 
     Returns:
-      The exit code: 0, or 130 after SIGINT.
+      The exit code: 0, 1 if the application could not start, or 130 after SIGINT.
     """
     server = make_server(app, grace, ready)
-    server.run(sockets=[bound])
+    server.run(sockets=[bound])  # later versions of uvicorn exit by themselves if it cannot start
+    if not server.started:
+        return 1
     return 130 if server.stopped_by == signal.SIGINT else 0
 
 

@@ -152,6 +152,6 @@ def test_it_says_that_it_serves_once_it_accepts(starts):
         server.should_exit = True
 
     server = web_server.make_server(app, 1, ready)
-    with bound, contextlib.nullcontext() if starts else pytest.raises(SystemExit):
+    with bound, contextlib.suppress(SystemExit):  # of some versions of uvicorn, if it cannot start
         server.run(sockets=[bound])
     assert said == ["ready"] * starts
