@@ -57,11 +57,14 @@ def tree_of(path):
 def known_flags():
     """{flag: its choices, or None where they are open}: of options classes and of commands."""
     found = {"flagfile": None, "help": None, "model": set(models.MODELS), "logdir": None}
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(tree_of(path)):
+    trees = [tree_of(path) for path in PACKAGE.rglob("*.py")]
+    shared = choices_of_shared(trees)
+    for tree in trees:
+        for node in ast.walk(tree):
             field = isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
             if field and isinstance(node.value, ast.Call):
-                merge(found, node.target, choices_of(node.value))
+                maker = getattr(node.value.func, "id", None)
+                merge(found, node.target, shared.get(maker) or choices_of(node.value))
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in (
                 "own",
                 "OWN",
@@ -84,6 +87,17 @@ def merge(found, target, choices):
     """Adds a field; where several classes have it, the choices of all of them."""
     before = found.get(target.id, set())
     found[target.id] = None if None in (choices, before) else before | choices
+
+
+def choices_of_shared(trees):
+    """{function that makes an option which several classes have: its choices}."""
+    found = {}
+    for tree in trees:
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and node.name.endswith("_option"):
+                calls = [n for n in ast.walk(node) if isinstance(n, ast.Call)]
+                found[node.name] = next(filter(None, map(choices_of, calls)), None)
+    return found
 
 
 def choices_of(call):

@@ -11,10 +11,15 @@ from oneshot_tf.layers.adaptable_net import AdaptableNet, head_logits
 from oneshot_tf.models.task_learner import TaskLearner
 from oneshot_tf.options import Options, option
 
-DOWNSAMPLING = (
-    "convolutions of stride 2 and the mean over positions (MAML on Omniglot), or all positions "
-    "(Reptile on Omniglot); or max pooling and all positions (both on miniImageNet)"
-)
+
+def downsampling_option(default):
+    """The option `downsampling`: a field of a class of options."""
+    return option(
+        default,
+        "convolutions of stride 2 and the mean over positions (MAML on Omniglot), or all positions "
+        "(Reptile on Omniglot); or max pooling and all positions (both on miniImageNet)",
+        choices=("strides", "strides_all", "pools"),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +28,7 @@ class AdaptingOptions(Options):
 
     filters: int = option(64, "filters of each convolution", low=1)
     blocks: int = option(4, "convolution blocks; each halves the picture", low=1, high=6)
-    downsampling: str = option("strides", DOWNSAMPLING, choices=("strides", "strides_all", "pools"))
+    downsampling: str = downsampling_option("strides")
     bn: str = option(
         "support",
         "batch norm: statistics of the support alone; of the queries for the queries (batch: "

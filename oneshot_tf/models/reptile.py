@@ -11,9 +11,9 @@ import dataclasses
 import tensorflow as tf
 
 from oneshot_tf.models.adapting_learner import (
-    DOWNSAMPLING,
     AdaptingLearner,
     AdaptingOptions,
+    downsampling_option,
     steps_options,
 )
 from oneshot_tf.models.task_learner import cross_entropy, of_support
@@ -27,9 +27,7 @@ _STEPS, _ = steps_options(5)
 class ReptileOptions(AdaptingOptions):
     """Options of Reptile."""
 
-    downsampling: str = option(
-        "strides_all", DOWNSAMPLING, choices=("strides", "strides_all", "pools")
-    )
+    downsampling: str = downsampling_option("strides_all")
     steps: int = _STEPS
     test_steps: int | None = option(50, "gradient steps of an answer", low=0)
     inner_rate: float = option(1e-3, "rate of the gradient steps, which are Adam's", low=0.0)

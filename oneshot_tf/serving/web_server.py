@@ -104,7 +104,7 @@ def listen(host, port):
     return bound
 
 
-def make_server(app, grace, ready=lambda: None):
+def make_server(app, grace, ready):
     """A uvicorn server, which `serve` runs; see there."""
     config = uvicorn.Config(
         app,

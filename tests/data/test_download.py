@@ -6,6 +6,7 @@ import http.server
 import re
 import socket
 import threading
+import time
 
 import pytest
 
@@ -171,25 +172,28 @@ def test_time_limit(server, target, monkeypatch):
         download.fetch([server.url("good")], target, MD5)
 
 
-def test_refused_connection(target):
+def test_refused_connection_is_quick(target):
+    begun = time.monotonic()
     with pytest.raises(download.DownloadError, match="no network"):
         download.fetch([closed_port()] * 2, target, MD5)
+    assert time.monotonic() - begun < 2
     assert not target.parent.exists()
 
 
 def test_gives_up_on_hosts_that_do_not_answer(target, monkeypatch):
     """A connection, or the look-up of a name, that hangs."""
-    release, given_up = threading.Event(), []
+    release = threading.Event()
 
     def hang(*args, **kwargs):
-        given_up.append(release.wait(60))
+        release.wait(20)
         raise OSError("at last")
 
     monkeypatch.setattr(socket, "create_connection", hang)
     monkeypatch.setattr(download, "REACH_SECONDS", 0.2)
+    begun = time.monotonic()
     with pytest.raises(download.DownloadError, match="no network"):
         download.fetch(["http://a.invalid/f.zip", "https://b.invalid/f.zip"], target, MD5)
-    assert given_up == []  # both still hang
+    assert time.monotonic() - begun < 2
     release.set()
 
 

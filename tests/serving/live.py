@@ -34,13 +34,13 @@ class Live:
         self.server = web.Server(models, pool, web.Settings(**settings), self.lines.append)
         self._bound = web_server.listen("127.0.0.1", 0)
         self.port = self._bound.getsockname()[1]
-        self._uvicorn = web_server.make_server(web.make_app(self.server), 10)
+        self._ready = threading.Event()
+        self._uvicorn = web_server.make_server(web.make_app(self.server), 10, self._ready.set)
         self._thread = threading.Thread(target=self._uvicorn.run, args=([self._bound],))
 
     def __enter__(self):
         self._thread.start()
-        while not self._uvicorn.started:
-            time.sleep(0.01)
+        assert self._ready.wait(60)
         return self
 
     def __exit__(self, *_):
