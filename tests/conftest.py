@@ -7,9 +7,9 @@ import io
 import os
 import time
 
+import hypothesis
 import numpy as np
 import pytest
-import tensorflow as tf
 import tf_keras as keras
 from PIL import Image
 
@@ -43,12 +43,25 @@ SMALL = {
 }
 
 
-def pytest_runtest_setup(item):
-    """Slow tests begin until ONESHOT_TF_TESTS_UNTIL (seconds since 1970), where that is set.
+# the examples that hypothesis draws are the same in each run, too
+hypothesis.settings.register_profile(
+    "project", deadline=None, derandomize="ONESHOT_TF_TESTS_SEED" not in os.environ
+)
+hypothesis.settings.load_profile("project")
 
-    A machine may be too slow for all of them in the time that it is given; the summary then counts
-    those that were skipped, and says why.
+
+def pytest_runtest_setup(item):
+    """Fixes what a test and its fixtures draw; begins no slow test when the time is over.
+
+    Initialisers without a seed draw theirs by Python's `random` unless Keras is given one:
+    `tf.random.set_seed` is not enough. ONESHOT_TF_TESTS_SEED (default: 0) is another one, and makes
+    hypothesis draw anew: a test that passes with 0 alone is a coin that fell well.
+
+    Slow tests begin until ONESHOT_TF_TESTS_UNTIL (seconds since 1970), where that is set: a machine
+    may be too slow for all of them in the time that it is given; the summary then counts those that
+    were skipped, and says why.
     """
+    keras.utils.set_random_seed(int(os.environ.get("ONESHOT_TF_TESTS_SEED", "0")))
     until = os.environ.get("ONESHOT_TF_TESTS_UNTIL")
     if until and time.time() > float(until) and item.get_closest_marker("slow"):
         pytest.skip("the time of ONESHOT_TF_TESTS_UNTIL is over")
@@ -143,12 +156,6 @@ def make_learner():
 @pytest.fixture
 def random():
     return np.random.default_rng(0)
-
-
-@pytest.fixture(autouse=True)
-def fixed_seed():
-    """Weights of a test do not depend on the tests before it."""
-    tf.random.set_seed(0)
 
 
 @pytest.fixture(scope="session")

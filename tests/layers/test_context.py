@@ -41,7 +41,7 @@ def test_permuting_the_support_changes_the_papers_g(support_context):
     order = [2, 0, 3, 1]
     before = support_context(support, there).numpy()[:, order]
     after = support_context(tf.gather(support, order, axis=1), there)
-    assert np.abs(before - after).max() > 1e-3
+    assert np.abs(before - after).max() > 1e-1
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 5])
@@ -71,13 +71,14 @@ def test_every_step_reads_the_support_anew():
     """Not the first read kept: with K = 2 the read is made from h_1."""
     two, query = make_query_context(2), tf.constant(draw(1, 1, 1, WIDTH))
     support, there = tf.constant(draw(2, 1, 4, WIDTH)), tf.fill([1, 4], True)
-    weights = [w.numpy() for w in two.cell.weights]
+    weights = [draw(3 + i, *w.shape) for i, w in enumerate(two.cell.weights)]
+    two.cell.set_weights(weights)  # as large as needed to be told apart by far
     first = reference.attend(query.numpy(), support.numpy(), there.numpy())[0, 0]
     hidden, carry = list(query.numpy()[0, 0]), [0.0] * WIDTH
     for _ in range(2):  # what it would be if r_0 were read for ever
         hidden, carry = reference.lstm([*query.numpy()[0, 0], *first], hidden, carry, weights)
         hidden = [h + x for h, x in zip(hidden, query.numpy()[0, 0], strict=True)]
-    assert np.abs(two(query, support, there)[0, 0] - hidden).max() > 1e-3
+    assert np.abs(two(query, support, there)[0, 0] - hidden).max() > 1e-1
 
 
 def test_the_recurrent_weights_have_the_papers_size():
@@ -103,10 +104,10 @@ def test_contexts_are_functions_of_their_weights(support_context):
     learned = [type(own)(*cell) for own, cell in zip(other.learned, learned, strict=True)]
     found = support_context.embed(learned, support, there)
     np.testing.assert_array_equal(found, other(support, there))
-    assert np.abs(found - support_context(support, there)).max() > 1e-3
+    assert np.abs(found - support_context(support, there)).max() > 1e-1
     found = query_context.embed(other_query.learned, query, support, there)
     np.testing.assert_array_equal(found, other_query(query, support, there))
-    assert np.abs(found - query_context(query, support, there)).max() > 1e-3
+    assert np.abs(found - query_context(query, support, there)).max() > 1e-1
 
 
 def test_the_cell_of_the_query_context_is_keras_own():
