@@ -66,8 +66,8 @@ class AdaptableNet(Conv4):
         """What the head sees of pictures.
 
         Args:
-          blocks: list of `conv4.Block`.
-          images: [n, H, W, C].
+          blocks: list of `conv4.Block`: all, or the last so many.
+          images: [n, H, W, C], what goes into the first of them.
           speakers: a scalar: the first so many pictures give the statistics that normalise all of
             them; None: `statistics` do.
           statistics: [(mean [F], variance [F]) of each block]; None: the running ones.
@@ -75,7 +75,18 @@ class AdaptableNet(Conv4):
         Returns:
           (float32 [n, D], [(mean [F], variance [F]) of each block]).
         """
-        now, used = tf.cast(images, self.compute), []
+        if speakers is None and statistics is None:
+            statistics = self.running[self.blocks - len(blocks) :]
+        now, used = self.maps(blocks, images, speakers, statistics)
+        return self.finish(now), used
+
+    def maps(self, blocks, images, speakers=None, statistics=None):
+        """What some blocks make of pictures: arguments as of `features`, any blocks in a row.
+
+        Returns:
+          (float32 [n, h, w, F], [(mean [F], variance [F]) of each block]).
+        """
+        now, used = images, []
         for i, block in enumerate(blocks):
             # with no factor below 0 normalising and ReLU keep the order of values, so pooling comes first
             sign = 1.0 if self.strides else tf.where(block.factor < 0.0, -1.0, 1.0)
@@ -90,7 +101,7 @@ class AdaptableNet(Conv4):
             factor = tf.math.rsqrt(variance + EPSILON) * block.factor * sign
             now = tf.cast(self._pool(now), tf.float32)
             now = tf.nn.relu(now * factor + (block.offset - mean * factor))
-        return self.finish(now), used
+        return now, used
 
     def columns(self, weights, way):
         """(head [D, K], bias [K]) of an episode of `way` classes: one column may stand for all."""

@@ -147,6 +147,31 @@ class AdaptingLearner(TaskLearner):
         features, statistics = self.net.features(net.blocks, images, count)
         return features[:count], features[count:], statistics
 
+    def after_first(self, count, net, task, training):
+        """What the first blocks make of a task's pictures: what no task changes is made once.
+
+        Args:
+          count: how many blocks.
+          net, task, training: as of `support_features`.
+
+        Returns:
+          (`Task` with [S, h, w, F] and [Q, h, w, F] in the place of its pictures, [(mean, variance)]
+          of the blocks that normalised the queries).
+        """
+        if not count:
+            return task, []
+        blocks, size = net.blocks[:count], tf.shape(task.support)[0]
+        if self.options.bn == "support":
+            images = tf.concat([task.support, task.query], axis=0)
+            maps, statistics = self.net.maps(blocks, images, size)
+            return task._replace(support=maps[:size], query=maps[size:]), statistics
+        own = self._batch_speaks(training)
+        support, _ = self.net.maps(blocks, task.support, size if own else None)
+        query, statistics = self.net.maps(
+            blocks, task.query, tf.shape(task.query)[0] if own else None
+        )
+        return task._replace(support=support, query=query), statistics
+
     def support_logits(self, net, task, training):
         """Logits [S, K] of the support; arguments as of `support_features`."""
         return head_logits(net, self.support_features(net, task, training)[0])

@@ -6,16 +6,14 @@ steps are of a linear classifier.
 
 import dataclasses
 
-from oneshot_tf.layers.adaptable_net import head_logits
 from oneshot_tf.models.adapting_learner import steps_options
-from oneshot_tf.models.maml import MAML, MAMLOptions
-from oneshot_tf.models.task_learner import cross_entropy
+from oneshot_tf.models.maml import MAML, RateOptions
 
 _STEPS, _ = steps_options(3)
 
 
 @dataclasses.dataclass(frozen=True)
-class ANILOptions(MAMLOptions):
+class ANILOptions(RateOptions):
     """Options of ANIL."""
 
     steps: int = _STEPS
@@ -26,26 +24,6 @@ class ANIL(MAML):
 
     Options = ANILOptions
 
-    def what_adapts(self, net, way):
-        return list(self.net.columns(net, way))
-
-    def with_adapted(self, net, values):
-        return net._replace(head=values[0], head_bias=values[1])
-
-    def of_what_adapts(self, net, task, training):
-        support, query, statistics = self.task_features(net, task, training)
-
-        def loss(values):
-            return cross_entropy(head_logits(self.with_adapted(net, values), support), task.labels)
-
-        return loss, lambda values: (
-            head_logits(self.with_adapted(net, values), query),
-            statistics,
-        )
-
-    def task_features(self, net, task, training):
-        """(support [S, D], query [Q, D], statistics of the query's pass): one pass where it can be."""
-        if self.options.bn != "support":
-            support, _ = self.support_features(net, task, training)
-            return support, *self.query_features(net, task, training)
-        return self.joint_features(net, task)
+    @property
+    def fixed_blocks(self):
+        return self.options.blocks

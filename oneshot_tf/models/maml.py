@@ -11,6 +11,7 @@ import typing
 import tensorflow as tf
 import tf_keras as keras
 
+from oneshot_tf.errors import UserError
 from oneshot_tf.layers.adaptable_net import NetWeights
 from oneshot_tf.models.adapting_learner import AdaptingLearner, AdaptingOptions, steps_options
 from oneshot_tf.models.task_learner import cross_entropy
@@ -41,8 +42,8 @@ class GradientOptions(AdaptingOptions):
 
 
 @dataclasses.dataclass(frozen=True)
-class MAMLOptions(GradientOptions):
-    """Options of MAML."""
+class RateOptions(GradientOptions):
+    """Options of learners whose steps have one rate for a tensor."""
 
     inner_rate: float = option(0.4, "alpha, the rate of the gradient steps (at first)", low=0.0)
     rates: str = option(
@@ -50,6 +51,22 @@ class MAMLOptions(GradientOptions):
         "alpha is fixed (the paper), or learned: one a tensor, or one a step and tensor (MAML++)",
         choices=("fixed", "tensor", "step"),
     )
+
+
+def adapted_blocks_option():
+    """The option `adapted_blocks`: a field of a class of options."""
+    return option(
+        None,
+        "blocks, the last so many, whose kernels adapt, and the head (default: all, the papers)",
+        low=0,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class MAMLOptions(RateOptions):
+    """Options of MAML."""
+
+    adapted_blocks: int | None = adapted_blocks_option()
 
 
 class MetaWeights(typing.NamedTuple):
@@ -71,9 +88,20 @@ class MAML(AdaptingLearner):
     Options = MAMLOptions
 
     def build_weights(self):
+        if self.fixed_blocks < 0:
+            raise UserError(
+                f"--adapted_blocks must be at most --blocks={self.options.blocks}. "
+                f"Received: {self.options.adapted_blocks}"
+            )
         self.learned_rates = self.make_rates()
         if self.counts_episodes:
             self.seen = self.add_kept("seen", [])
+
+    @property
+    def fixed_blocks(self):
+        """How many blocks, the first, are the same for every task."""
+        adapted = self.options.adapted_blocks
+        return 0 if adapted is None else self.options.blocks - adapted
 
     @property
     def counts_episodes(self):
@@ -111,14 +139,17 @@ class MAML(AdaptingLearner):
 
     def of_what_adapts(self, net, task, training):
         """Functions of what adapts: (values -> loss on the support, values -> as of `query_logits`)."""
+        task, first = self.after_first(self.fixed_blocks, net, task, training)
 
         def loss(values):
             logits = self.support_logits(self.with_adapted(net, values), task, training)
             return cross_entropy(logits, task.labels)
 
-        return loss, lambda values: self.query_logits(
-            self.with_adapted(net, values), task, training
-        )
+        def answer(values):
+            logits, last = self.query_logits(self.with_adapted(net, values), task, training)
+            return logits, [*first, *last]
+
+        return loss, answer
 
     def end(self, own, loss, start, way):
         """What adapts after the steps of an answer among `way` classes."""
@@ -181,13 +212,15 @@ class MAML(AdaptingLearner):
         return [*kernels, share * head, share * bias]
 
     def what_adapts(self, net, way):
-        """The weights that adapt, as a list: the kernels and the head."""
-        return [*(block.kernel for block in net.blocks), *self.net.columns(net, way)]
+        """The weights that adapt, as a list: kernels and the head."""
+        kernels = [block.kernel for block in net.blocks[self.fixed_blocks :]]
+        return [*kernels, *self.net.columns(net, way)]
 
     def with_adapted(self, net, values):
-        """`NetWeights` with a list as of `what_adapts` in their place."""
+        """`NetWeights` of the blocks that adapt, with a list as of `what_adapts` in their place."""
         *kernels, head, bias = values
+        last = net.blocks[self.fixed_blocks :]
         blocks = [
-            block._replace(kernel=kernel) for block, kernel in zip(net.blocks, kernels, strict=True)
+            block._replace(kernel=kernel) for block, kernel in zip(last, kernels, strict=True)
         ]
         return net._replace(blocks=blocks, head=head, head_bias=bias)

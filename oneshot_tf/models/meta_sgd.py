@@ -8,7 +8,7 @@ import dataclasses
 
 import tf_keras as keras
 
-from oneshot_tf.models.maml import MAML, GradientOptions
+from oneshot_tf.models.maml import MAML, GradientOptions, adapted_blocks_option
 from oneshot_tf.options import option
 
 
@@ -18,6 +18,7 @@ class MetaSGDOptions(GradientOptions):
 
     rate_from: float = option(0.005, "each alpha starts at random from here", low=0.0)
     rate_to: float = option(0.1, "up to here", low=0.0)
+    adapted_blocks: int | None = adapted_blocks_option()
 
 
 class MetaSGD(MAML):

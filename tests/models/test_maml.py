@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from oneshot_tf.errors import UserError
 from oneshot_tf.layers.adaptable_net import head_logits
 from oneshot_tf.models.task_learner import task_of
 from tests.models.conftest import episode  # noqa: F401
@@ -61,6 +62,31 @@ def test_batch_norm_does_not_adapt(make, task):
     for own, block in zip(net.blocks, end.blocks, strict=True):
         assert block.offset is own.offset and block.factor is own.factor
         assert np.abs(block.kernel - own.kernel).max() > 0
+
+
+@pytest.mark.parametrize("bn", ["support", "batch", "running"])
+@pytest.mark.parametrize("adapted", [0, 1, 2])
+def test_blocks_that_do_not_adapt_are_as_with_rates_of_zero(make, episode, bn, adapted):  # noqa: F811
+    """The answers in training and in a test, and what training learns from them."""
+    every, last = (make(steps=2, bn=bn, inner_rate=0.1, adapted_blocks=n) for n in (None, adapted))
+    of_all = every.own().rates
+    for step in range(2):
+        for rate in of_all[step][: 2 - adapted]:
+            rate.assign(0.0)
+    assert len(last.own().rates[0]) == adapted + 2
+    np.testing.assert_allclose(last(episode), every(episode), rtol=1e-4, atol=1e-5)
+    found, expected = (gradients(learner, episode) for learner in (last, every))
+    weights = tf.nest.flatten(last.own().net)
+    assert len(weights) == len(tf.nest.flatten(every.own().net)) < len(found)
+    for a, b in zip(found[: len(weights)], expected[: len(weights)], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+    for a, b in zip(last.net.running, every.net.running, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_no_more_blocks_adapt_than_there_are(make):
+    with pytest.raises(UserError, match="--adapted_blocks must be at most --blocks=2. Received: 3"):
+        make(adapted_blocks=3)
 
 
 @pytest.mark.slow  # the functions behind it are tested so in ops
