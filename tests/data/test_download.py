@@ -172,11 +172,12 @@ def test_time_limit(server, target, monkeypatch):
         download.fetch([server.url("good")], target, MD5)
 
 
-def test_refused_connection_is_quick(target):
+def test_refused_connection_is_quick(target, monkeypatch):
+    monkeypatch.setattr(download, "REACH_SECONDS", 120.0)  # of hosts that do not answer
     begun = time.monotonic()
     with pytest.raises(download.DownloadError, match="no network"):
         download.fetch([closed_port()] * 2, target, MD5)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 30
     assert not target.parent.exists()
 
 
@@ -185,7 +186,7 @@ def test_gives_up_on_hosts_that_do_not_answer(target, monkeypatch):
     release = threading.Event()
 
     def hang(*args, **kwargs):
-        release.wait(20)
+        release.wait(60)
         raise OSError("at last")
 
     monkeypatch.setattr(socket, "create_connection", hang)
@@ -193,7 +194,7 @@ def test_gives_up_on_hosts_that_do_not_answer(target, monkeypatch):
     begun = time.monotonic()
     with pytest.raises(download.DownloadError, match="no network"):
         download.fetch(["http://a.invalid/f.zip", "https://b.invalid/f.zip"], target, MD5)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 30
     release.set()
 
 

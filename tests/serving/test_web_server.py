@@ -61,8 +61,9 @@ def test_sigterm_under_load(served):
         statuses = re.findall(rf'"POST {CLASSIFY}" (\d+)', server.said())
     assert len(found) > 8 and all(answer == expected for answer in found)
     assert statuses == ["200"] * (len(found) + 1)  # no answer went astray
-    # refused, or reset where the system had not handed the connection over yet
-    assert len(lost) == 8 and all("refused" in what or "reset" in what for what in lost), lost
+    # refused; reset where the system had not handed the connection over yet; or closed before it was read
+    ends = ("refused", "reset", "closed connection without response")
+    assert len(lost) == 8 and all(any(end in what for end in ends) for what in lost), lost
 
 
 # sends half a request, says so, and waits to be killed
