@@ -8,6 +8,8 @@ from oneshot_tf.models import meta_networks
 from oneshot_tf.models.task_learner import cross_entropy, task_of
 from tests.models.conftest import episode  # noqa: F401
 
+ROUNDING = 1e-4  # small gradients count a thousandfold, and so does their rounding
+
 
 @pytest.fixture
 def make(make_learner):
@@ -36,8 +38,8 @@ def test_memory_has_each_pictures_own_gradient(make, task):
         one = task._replace(support=task.support[s : s + 1], labels=task.labels[s : s + 1])
         alone = learner.fast_of_pictures(learner.own(), one)
         for found, expected in zip(memory, alone, strict=True):
-            np.testing.assert_allclose(found[s], expected[0], atol=1e-6)
-    assert np.abs(memory[0][0] - memory[0][1]).max() > 0
+            np.testing.assert_allclose(found[s], expected[0], atol=ROUNDING)
+    assert np.abs(memory[0][0] - memory[0][1]).max() > 100 * ROUNDING
 
 
 def test_fast_weights_of_the_task_are_of_its_parts_in_order(make, task):
@@ -55,7 +57,7 @@ def test_fast_weights_of_the_task_are_of_its_parts_in_order(make, task):
         made = meta_networks.meta_networks.by_recurrence(
             learner.of_task[k], tf.stack([g[k] for g in gradients])
         )
-        np.testing.assert_allclose(found[k], made, atol=1e-7)
+        np.testing.assert_allclose(found[k], made, atol=ROUNDING)
 
 
 @pytest.mark.slow
@@ -109,8 +111,8 @@ def test_fast_weights_of_the_last_blocks_alone(make, task):
     kernels, dense = last.fast_of_pictures(own, task)
     whole = every.fast_of_pictures(own, task)
     count = last.base.kernels[1].shape.num_elements()
-    np.testing.assert_allclose(kernels, whole[0][:, -count:], atol=1e-6)
-    np.testing.assert_allclose(dense, whole[1], atol=1e-6)
+    np.testing.assert_allclose(kernels, whole[0][:, -count:], atol=ROUNDING)
+    np.testing.assert_allclose(dense, whole[1], atol=ROUNDING)
     assert np.abs(answers[2] - answers[0]).max() > 0.0
 
 
