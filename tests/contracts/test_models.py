@@ -12,8 +12,9 @@ from oneshot_tf.sampling import few_shot, labelled, sequence
 from oneshot_tf.training import loop, optimizers
 
 WAY, SHOT, QUERIES, BATCH = 3, 4, 2, 2
-# of the tiny task; others know it after 50
-UPDATES = {"flmn": 150, "mann": 450, "ntm": 900, "lstm": 550}
+# of the tiny task at most, three times what it takes: a difference in the last bit moves the moment at
+# which these find out by hundreds of updates. Others know it after 50
+UPDATES = {"flmn": 450, "mann": 1350, "ntm": 2700, "lstm": 1650}
 TINY = {
     # codes of six numbers are too few to look up by
     "flmn": {"width": 24},
@@ -147,11 +148,13 @@ def test_learns_a_tiny_task(name, make_learner, population):
     sample = sampler_for(learner, population, batch=16, way=2)
     strategy = tf.distribute.get_strategy()
     train_steps = loop.make_train_steps(learner, optimizer, sample, options, strategy)
-    updates = UPDATES.get(name, 100)
-    train_steps(tf.constant(0, tf.int64), tf.constant(updates - 50, tf.int64))
-    last = train_steps(tf.constant(updates - 50, tf.int64), tf.constant(50, tf.int64))
-    accuracy = (last["right"] / last["shown"]).numpy()
-    assert accuracy[min(1, len(accuracy) - 1)] > 0.8
+    for start in range(0, UPDATES.get(name, 300), 50):
+        last = train_steps(tf.constant(start, tf.int64), tf.constant(50, tf.int64))
+        accuracy = (last["right"] / last["shown"]).numpy()
+        known = accuracy[min(1, len(accuracy) - 1)]
+        if known > 0.8:
+            break
+    assert known > 0.8
 
 
 def test_shapes_and_predictions_of_few_shot_episodes(learner, few_shots):
