@@ -135,10 +135,7 @@ def test_a_training_step_has_a_finite_loss_and_reaches_every_weight(name, make_l
 
 @pytest.mark.parametrize("name", LEARNING)
 def test_learns_a_tiny_task(name, make_learner, population):
-    """12 classes that no noise can confuse, two a time: far above chance, and above elimination.
-
-    A model that only counts which labels were used is right at most two times in three.
-    """
+    """12 classes that no noise can confuse, two a time; who only counts labels is right two times in three."""
     wide = {**({"hidden_size": 40} if name in SEQUENCE else {}), **TINY.get(name, {})}
     learner = make_case(make_learner, name, way=2, **wide)
     options = TrainOptions(way=2, shot=SHOT, batch_size=16, learning_rate=1e-2, clip_norm=5.0)
