@@ -167,8 +167,9 @@ class TrainOptions(Options):
     )
     precision: str = option(
         "auto",
-        "of training: float32, mixed_bfloat16, or auto: mixed_bfloat16 for conv4 on processors that "
-        "are faster with it; tests and exports compute in float32",
+        "of training: float32, mixed_bfloat16, or auto: mixed_bfloat16 for conv4, and for learners "
+        "like MAML with --downsampling=pools, on processors that are faster with it; tests and "
+        "exports compute in float32",
         choices=("auto", "float32", "mixed_bfloat16"),
         earlier="float32",
     )

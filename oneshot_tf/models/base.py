@@ -38,6 +38,7 @@ class Learner(keras.Model):
       defaults: values of `DataOptions` and `TrainOptions` that are best for this model.
       one_size: whether all training episodes must have one way and one shot.
       one_device: whether an update goes on from the one before, so that one device trains.
+      halves: values of its options with which half precision was measured to train as well.
       test_options: names of its options that a test may change, since no weight depends on them.
       finetune_matches: how it can answer after fine-tuning on a support set; () where it cannot.
       explains: the names of what `explained` gives beside logits.
@@ -52,6 +53,7 @@ class Learner(keras.Model):
     defaults = {}
     one_size = False
     one_device = False
+    halves = {}
     test_options = ()
     finetune_matches = ()
     explains = ()

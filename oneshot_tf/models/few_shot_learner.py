@@ -33,6 +33,7 @@ class FewShotLearner(FineTuning, Learner):
     test_options = ("bn",)
     compares = True
     takes_backbone = True
+    halves = {"encoder": "conv4"}
     explains = ("attention",)  # where an answer is made from `similarities`
     alone = False  # whether running statistics and one network make it a model that `embeds_alone`
     # One model for all four usual settings. More ways than in the test: with as many pictures seen,

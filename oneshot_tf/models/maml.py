@@ -86,6 +86,7 @@ class MAML(AdaptingLearner):
     """Gradient descent on the support."""
 
     Options = MAMLOptions
+    halves = {"downsampling": "pools"}
 
     def build_weights(self):
         if self.fixed_blocks < 0:

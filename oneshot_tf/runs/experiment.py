@@ -9,7 +9,6 @@ from oneshot_tf import data, models
 from oneshot_tf.data import splits
 from oneshot_tf.data.download import DownloadError
 from oneshot_tf.errors import UserError
-from oneshot_tf.models import encoders
 from oneshot_tf.runs import encoder_weights, kinds, lock, workdirs
 from oneshot_tf.sampling import pipeline
 from oneshot_tf.sampling import source as sources
@@ -90,10 +89,10 @@ def with_precision(config, workdir=None):
     if workdir is not None and (pathlib.Path(workdir) / "config.json").is_file():
         precision = workdirs.read_config(workdir).train.precision
     else:
-        # Conv4 was measured to train as well in half precision; no other encoder was
-        conv4 = encoders.named(config.options) == "conv4"
+        halves = models.find(config.model).halves.items()
+        suits = halves and all(getattr(config.options, k, None) == v for k, v in halves)
         pictures = not data.find(config.data.dataset).vocabulary
-        half = conv4 and pictures and devices.faster_in_half()
+        half = suits and pictures and devices.faster_in_half()
         precision = "mixed_bfloat16" if half else "float32"
     train = dataclasses.replace(config.train, precision=precision)
     return dataclasses.replace(config, train=train)

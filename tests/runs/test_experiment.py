@@ -79,6 +79,8 @@ def test_a_classifier_counts_its_classes(make_dataset):
         (["--model=matching", "--dataset=ptb"], "float32", "float32"),
         (["--model=pixels"], "float32", "float32"),
         (["--model=maml"], "float32", "float32"),
+        (["--model=anil", "--downsampling=pools"], "mixed_bfloat16", "float32"),
+        (["--model=reptile", "--downsampling=pools"], "float32", "float32"),
         (["--model=flmn", "--encoder=conv"], "float32", "float32"),
         (["--model=matching", "--precision=float32"], "float32", "float32"),
         (["--model=flmn", "--precision=mixed_bfloat16"], "mixed_bfloat16", "mixed_bfloat16"),
