@@ -2,7 +2,7 @@
 
 theta'_i = theta - alpha grad L(theta; support_i); theta moves to lower the sum of L(theta'_i;
 query_i). Eq. 1 and algorithm 2. The convolutions' kernels and the head adapt; scale and offset of
-batch norm are learned across tasks alone, as in the authors' code.
+batch norm are learned across tasks alone (of the two the authors' code has the offset).
 """
 
 import dataclasses

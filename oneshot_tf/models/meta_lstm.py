@@ -17,8 +17,6 @@ from oneshot_tf.models.task_learner import cross_entropy, of_support
 from oneshot_tf.ops import adaptation, meta_lstm
 from oneshot_tf.options import option
 
-NORM_MOMENTUM = 0.9  # how much of a pass's statistics goes into those of the episode
-
 
 @dataclasses.dataclass(frozen=True)
 class MetaLSTMOptions(AdaptingOptions):
@@ -33,6 +31,12 @@ class MetaLSTMOptions(AdaptingOptions):
     )
     passes: int = option(12, "passes over the support (the paper: 12 of 1 shot, 8 of 5)", low=1)
     inner_batch: int = option(5, "support pictures of an update (the paper: 5 and 25)", low=1)
+    norm_momentum: float = option(
+        0.9,
+        "share of an update's statistics in those that run along (the authors: 0.9 of 1 shot, 0.95 of 5)",
+        low=0.0,
+        high=1.0,
+    )
     hidden_size: int = option(20, "units of the LSTM before the gates", low=1)
 
 
@@ -102,18 +106,20 @@ class MetaLSTM(AdaptingLearner):
         size = tf.minimum(self.options.inner_batch, count)
         steps = self.options.passes * ((count + size - 1) // size)
         start = self.spread(own.net, task.way)
+        momentum = self.options.norm_momentum
 
         def update(t, state, statistics):
             rows = (t * size + tf.range(size)) % count
             some = of_support(task, rows)
             loss, gradient, now = self.slope(join(start, state.theta), some)
             statistics = tf.nest.map_structure(
-                lambda before, new: before + NORM_MOMENTUM * (new - before), statistics, now
+                lambda before, new: before + momentum * (new - before), statistics, now
             )
             return t + 1, meta_lstm.step(own.optimizer, state, gradient, loss), statistics
 
         state = meta_lstm.initial_state(flat(start), self.options.hidden_size)
-        begin = tf.constant(0), state, self.net.no_statistics()
+        statistics = [(mean, tf.ones_like(variance)) for mean, variance in self.net.no_statistics()]
+        begin = tf.constant(0), state, statistics
         _, state, statistics = tf.while_loop(
             lambda t, *_: t < steps, update, begin, parallel_iterations=1
         )

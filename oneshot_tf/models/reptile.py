@@ -39,6 +39,7 @@ class Reptile(AdaptingLearner):
     """Adam on the support; training follows the weights it leads to."""
 
     Options = ReptileOptions
+    halves = {"downsampling": "pools"}
     # --shot is of training: the authors' 10, of which a test has 1 or 5
     defaults = {
         **AdaptingLearner.defaults,
@@ -74,6 +75,9 @@ class Reptile(AdaptingLearner):
 
     def keep(self, kept):
         moments, statistics = kept
+        # the next update begins with them: replicas must agree before it, not at the end of a call
+        replicas = tf.distribute.get_replica_context()
+        moments = replicas.all_reduce(tf.distribute.ReduceOp.MEAN, moments)
         for variable, value in zip(self.moments, moments, strict=True):
             variable.assign(value)
         self.inner_steps.assign_add(float(self.options.steps))

@@ -109,16 +109,14 @@ def test_transductive_batch_norm_lets_queries_see_each_other(make, episode):  # 
     assert make(bn="batch").test_conditions() == {"bn": "batch", "steps": 1}
 
 
-def test_running_statistics_move_in_training_where_they_are_used(make, episode):  # noqa: F811
-    for bn in ("running", "support"):
-        learner = make(bn=bn)
-        before = [v.numpy() for v in tf.nest.flatten(learner.net.running)]
-        learner.train_loss(episode)
-        moved = [
-            np.abs(v - b).max()
-            for v, b in zip(tf.nest.flatten(learner.net.running), before, strict=True)
-        ]
-        assert (min(moved) > 0) == (bn == "running"), bn
+@pytest.mark.parametrize("bn", ["running", "support", "batch"])
+def test_running_statistics_move_in_training_whatever_normalises_there(make, episode, bn):  # noqa: F811
+    """A test may ask for them."""
+    learner = make(bn=bn)
+    before = [v.numpy() for v in tf.nest.flatten(learner.net.running)]
+    learner.train_loss(episode)
+    after = tf.nest.flatten(learner.net.running)
+    assert min(np.abs(v - b).max() for v, b in zip(after, before, strict=True)) > 0
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -88,6 +88,16 @@ def test_statistics_run_within_an_episode_and_are_gone_after_it(make, episode): 
             np.testing.assert_allclose(found, value, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
+def test_statistics_begin_at_0_and_1_and_move_by_their_momentum(make, task):
+    learner = make(bn="running", passes=1, inner_batch=9, norm_momentum=0.3)
+    _, statistics = learner.adapted(learner.own(), task)
+    _, now = learner.support_features(learner.net.own, task, True)
+    for found, new in zip(statistics, now, strict=True):
+        np.testing.assert_allclose(found[0], 0.3 * new[0], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(found[1], 0.7 + 0.3 * new[1], rtol=1e-4)
+
+
 def test_updates_are_of_a_few_pictures_round_and_round(make, task):
     """Five pictures, two an update: three updates a pass."""
     learner = make(inner_batch=2, passes=2)

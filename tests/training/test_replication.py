@@ -48,6 +48,13 @@ def test_running_statistics_are_the_mean_over_the_replicas(told):
     np.testing.assert_allclose(told["kept means"], told["means"], rtol=1e-4, atol=1e-6)
 
 
+def test_what_an_update_begins_with_is_one_for_all_replicas(told):
+    """Reptile's moments: within a call of many updates, too."""
+    for first, second in told["moments"]:
+        np.testing.assert_array_equal(first, second)
+        assert np.abs(first).max() > 0
+
+
 def test_pictures_in_files_train_as_those_in_memory(told):
     """Way and shot are drawn: one for all of a batch, or the replicas could not share a loss."""
     for name, value in told["memory"].items():

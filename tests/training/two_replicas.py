@@ -55,6 +55,20 @@ def first_means(trained, sample):
     return ((1.0 - MOMENTUM) * np.mean(found, axis=0)).tolist()
 
 
+def moments_of_replicas(strategy, sample):
+    """Reptile's second moments on each device, before two updates' call has ended."""
+    model = models.find("reptile")
+    with strategy.scope():
+        learner = model(model.Options(filters=2, blocks=1), way=4, image_size=8, channels=1)
+        optimizer = optimizers.make(OPTIONS)
+        optimizer.build(learner.trainable_variables)
+    train(strategy, Trained(learner, optimizer), sample, 2)
+    return [
+        [part.numpy().tolist() for part in strategy.experimental_local_results(moment)]
+        for moment in learner.moments
+    ]
+
+
 def values(variables):
     return [variable.numpy().tolist() for variable in variables]
 
@@ -83,6 +97,7 @@ def main(pictures):
             variable.assign(value)
         replication.spread([])
         told[name] = train(strategy, trained, sample, 3)
+    told["moments"] = moments_of_replicas(strategy, memory)
     print(json.dumps(told))
 
 
