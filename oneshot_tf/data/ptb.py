@@ -10,7 +10,6 @@ import dataclasses
 import json
 import pathlib
 import random
-import typing
 
 import numpy as np
 
@@ -39,11 +38,6 @@ class PTBOptions(DataOptions):
     )
 
 
-class _Named(typing.NamedTuple):
-    name: str
-    class_names: tuple[str, ...]
-
-
 def load(data_dir, options):
     """The words and their sentences.
 
@@ -65,7 +59,7 @@ def load(data_dir, options):
             f"{len(vocabulary) - len(RESERVED)}; get Mikolov's version of the Penn Treebank"
         )
     names = tuple(word for word in vocabulary if word not in (*RESERVED, *NO_CLASS))
-    split = splits.load(_Named(NAME, names), options)
+    split = splits.load(splits.Named(NAME, names), options)
     starts, sentences = {}, []
     for part, lines in texts.items():
         starts[part] = len(sentences)

@@ -10,6 +10,7 @@ import hashlib
 import importlib.resources
 import json
 import random
+import typing
 
 from oneshot_tf import data
 from oneshot_tf.errors import UserError
@@ -26,6 +27,13 @@ _VINYALS_TEST_TOO = tuple(f"Gurmukhi/character{n}" for n in range(42, 46))
 # Characters at random by seed 0: how many train, and how many of these are ours to validate on.
 _AT_RANDOM = {"flmn": (1209, 109), "characters": (1200, 172)}
 OMNIGLOT_SPLITS = ("vinyals", "background", "flmn", "characters")
+
+
+class Named(typing.NamedTuple):
+    """What `load` needs of a data set: its name and its classes'."""
+
+    name: str
+    class_names: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,8 +14,11 @@ from oneshot_tf.files import read_json
 
 # what the episodes of a test are made by; of the ways and shots of few-shot tests each has its own
 EPISODES = ("kind", "part", "seed", "episodes", "test_rotations", "augment_test", "mirrored_copies")
-OF_SEQUENCES = ("way", "shot")
+EPISODES += ("within_group",)
+OF_SEQUENCES = ("way", "shot", "rounds")
 OF_QUERIES = ("queries",)
+# options of the run that decide it too, where a record has them: strings take more random numbers
+OF_RUNS = {"model": ("label_encoding",), "data": ("max_sentences", "min_images")}
 
 
 def conditions(record):
@@ -30,11 +33,11 @@ def differing(a, b):
     """["eval seed: 0, 1"] of what makes the episodes of two records others."""
     ours, theirs = conditions(a), conditions(b)
     names = dict.fromkeys([*ours, *theirs])
-    return [
-        f"{name}: {ours.get(name)} and {theirs.get(name)}"
-        for name in names
-        if ours.get(name) != theirs.get(name)
-    ]
+    found = [(name, ours.get(name), theirs.get(name)) for name in names]
+    for part, options in OF_RUNS.items():
+        ours, theirs = (record.get("options", {}).get(part, {}) for record in (a, b))
+        found += [(n, ours[n], theirs[n]) for n in options if n in ours and n in theirs]
+    return [f"{name}: {one} and {other}" for name, one, other in found if one != other]
 
 
 def choose(name, kept):

@@ -17,6 +17,9 @@ from oneshot_tf.evaluation import papers
 from oneshot_tf.sampling import pipeline
 from oneshot_tf.training import devices
 
+# what a record's protocol has where no paper's figure is of such a test
+NO_PAPERS = ("within_group", "rounds", "views")
+
 
 def make(config, dataset, split, protocol, accuracy, learner, trained):
     """The record of one test; `measured` adds what it gave.
@@ -32,8 +35,9 @@ def make(config, dataset, split, protocol, accuracy, learner, trained):
     """
     transductive = protocol.get("bn") == "batch"
     row = papers.key(config.paper_row, dataset, config.data.dataset, tuned(protocol), transductive)
-    if protocol.get("part", "test") != "test":
-        row = None  # a paper's figures are of its test classes
+    others = protocol.get("part", "test") != "test" or "trained_classes" in split
+    if others or any(name in protocol for name in NO_PAPERS):
+        row = None  # a paper's figures are of its test classes, and asked as it asks
     return {
         "model": config.model,
         "config": config.name,

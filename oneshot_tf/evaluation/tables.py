@@ -53,7 +53,7 @@ def read_records(folder):
 def test_of(record):
     """What two records have in common that differ in nothing but the seed."""
     protocol = record["protocol"]
-    key = (record["config"], record["dataset"])
+    key = (record["config"], record["dataset"], record.get("split", {}).get("sha256", ""))
     return key + tuple(json.dumps(protocol.get(name)) for name in PROTOCOL)
 
 
@@ -148,9 +148,12 @@ def note(record):
         ]
         if protocol.get(name)
     ]
+    if "trained_classes" in record.get("split", {}):
+        notes.append(f"{record['split']['trained_classes']} of its classes were trained on")
     if "finetune" in protocol:
         softmax = " with a softmax" if protocol["finetune"]["match"] == "softmax" else ""
-        notes.append(f"fine-tuned{softmax}, {protocol['finetune']['steps']} steps")
+        rate = f" at {protocol['finetune']['rate']}" if "rate" in protocol["finetune"] else ""
+        notes.append(f"fine-tuned{softmax}, {protocol['finetune']['steps']} steps{rate}")
     if "steps" in protocol:
         steps = protocol["steps"]
         notes.append(f"{steps} gradient step{'' if steps == 1 else 's'}")

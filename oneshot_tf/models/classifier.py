@@ -107,7 +107,7 @@ class Classifier(FewShotLearner):
             )
             support, query = self.embed_episode(one, False, self.pack(tuned))
             if match == "softmax":
-                return tf.nn.log_softmax(_linear(query[0], head))
+                return tf.nn.log_softmax(_linear(query[0], head, one.support_labels[0]))
             return self.answer(support, one.support_labels, query)[0]
 
         return self._map_episodes(tuned_answer, episode)
@@ -116,7 +116,8 @@ class Classifier(FewShotLearner):
         """Cross-entropy of the new softmax on the support."""
         *values, head = values
         support, _ = self.embed_episode(one, False, self.pack(values))
-        return losses.cross_entropy(_linear(support[0], head)[None], one.support_labels)
+        logits = _linear(support[0], head, one.support_labels[0])
+        return losses.cross_entropy(logits[None], one.support_labels)
 
     def similarities(self, support, labels, query, training=False):
         """Cosines of features, times the head's factor."""
@@ -124,6 +125,10 @@ class Classifier(FewShotLearner):
         return self.options.head_scale * matching.similarity(query, support, "cosine")
 
 
-def _linear(features, head):
-    """features [n, D], head [D + 1, K] with the bias last -> [n, K]."""
-    return tf.matmul(features, head[:-1]) + head[-1]
+def _linear(features, head, labels):
+    """Logits [n, K] of features [n, D] by a head [D + 1, K] with the bias last.
+
+    `matching.IMPOSSIBLE` of classes that support labels [S] have none of.
+    """
+    there = tf.reduce_any(labels[:, None] == tf.range(tf.shape(head)[1]), axis=0)
+    return tf.where(there, tf.matmul(features, head[:-1]) + head[-1], matching.IMPOSSIBLE)

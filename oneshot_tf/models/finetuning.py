@@ -28,8 +28,8 @@ class FineTuning:
     def finetuned(self, episode, steps, rate, match="own"):
         """The answer after fine-tuning on each episode's own support, [MN] section 4.1.
 
-        Adam moves the embedding's weights to lower the model's own loss with the support as its
-        own queries.
+        Adam moves the embedding's weights, and no others, to lower the loss of the answers
+        (`episode_loss`) with the support as its own queries; running statistics stay.
 
         Args:
           episode: `FewShotEpisode`.

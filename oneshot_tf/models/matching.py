@@ -117,8 +117,9 @@ class Matching(FewShotLearner):
         """
         total = self.support_context(support, there, training)
         for i in range(1, orders):
-            noise = tf.random.stateless_uniform(tf.shape(there), [ORDER_SEED, i])
-            order = tf.argsort(noise, axis=1)
+            # one order for all episodes of a batch, which padding at the end leaves as it is
+            noise = tf.random.stateless_uniform(tf.shape(there)[1:], [ORDER_SEED, i])
+            order = tf.argsort(tf.broadcast_to(noise, tf.shape(there)), axis=1)
             shuffled = self.support_context(
                 tf.gather(support, order, batch_dims=1), tf.gather(there, order, batch_dims=1)
             )

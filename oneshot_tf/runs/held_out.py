@@ -51,7 +51,8 @@ def classes(config, workdir, test):
       test: `TestOptions`.
 
     Returns:
-      (data set of the classes to test on, description of the split).
+      (data set of the classes to test on, description of the split: with "trained_classes", how many of
+      them the run was trained on, where it was on any).
 
     Raises:
       UserError: the classes are not those that the run's split was made of.
@@ -60,12 +61,37 @@ def classes(config, workdir, test):
     vary = options.augment_test and source.varies(options)
     dataset = experiment.load_pictures(options, vary=vary)
     if options.dataset != config.data.dataset and not options.split:
-        everything = splits.make("all", (), (), dataset.class_names)
-        return dataset, everything.describe()
-    split = splits.load(dataset, options)
-    if options.dataset == config.data.dataset and not test.split:
-        check_split(workdir, split)
-    return dataset.select(getattr(split, test.part)), split.describe()
+        split, shown = splits.make("all", (), (), dataset.class_names), dataset
+    else:
+        split = splits.load(dataset, options)
+        if options.dataset == config.data.dataset and not test.split:
+            check_split(workdir, split)
+        shown = dataset.select(getattr(split, test.part))
+    described, trained = split.describe(), trained_on(config, options.dataset, dataset.class_names)
+    if trained.intersection(shown.class_names):
+        described["trained_classes"] = len(trained.intersection(shown.class_names))
+    return shown, described
+
+
+def trained_on(config, dataset, names):
+    """Classes that a run was trained on, by name, as far as a test of this data set can show one of them.
+
+    Args:
+      config: `RunConfig`.
+      dataset: name of the data set tested on.
+      names: of all its classes.
+
+    Returns:
+      A set; of another data set than the run's, it is empty where the run's split was drawn.
+    """
+    own, stored = config.data.dataset, splits.published_of(config.data.dataset)
+    if dataset == own:
+        split = splits.load(splits.Named(own, names), config.data)
+    elif stored and (config.data.split or stored[0]) in stored:
+        split = splits.stored(config.data.split or stored[0], own)
+    else:
+        return set()
+    return set(experiment.training_classes(config, split))
 
 
 def within_groups(drawn_from, dataset):

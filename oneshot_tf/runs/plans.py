@@ -72,7 +72,7 @@ def sequence_plan(learner, config, source, test):
 
 def few_shot_plan(learner, config, source, test):
     """Accuracy on queries, for the ways and shots given or the usual ones; as `sequence_plan`."""
-    settings = settings_of(learner, config, source, test)
+    settings = settings_of(learner, source, test)
     queries = queries_of(learner, test)
     logits_of, described = protocols.answering(
         learner, test.finetune_steps, test.finetune_rate, test.finetune_match, test.views
@@ -105,13 +105,13 @@ def queries_of(learner, test):
     return test.eval_queries or (QUERIES_OF_WORDS if learner.vocabulary else QUERIES)
 
 
-def settings_of(learner, config, source, test):
-    """[(way, shot)] of the few-shot protocol: the usual ones as far as model and data go."""
+def settings_of(learner, source, test):
+    """[(way, shot)] of the few-shot protocol: the usual ones where nothing else is said, as far as model
+    and data go."""
     ways, shots = test.way, test.shot
     usual = SENTENCES if learner.vocabulary else SETTINGS
-    settings = [(w, s) for w, s in usual if w in (ways or [w]) and s in (shots or [s])]
-    if not settings or any(len(chosen or ()) > 1 for chosen in (ways, shots)):
-        settings = [(w, s) for w in ways or (config.train.way,) for s in shots or (1,)]
+    usual_ways, usual_shots = (tuple(dict.fromkeys(values)) for values in zip(*usual, strict=True))
+    settings = [(w, s) for w in ways or usual_ways for s in shots or usual_shots]
     if ways is None:
         there = source.population.num_classes
         settings = [s for s in settings if s[0] <= there] or [(there, s) for s in shots or (1,)]

@@ -180,6 +180,11 @@ def table(record):
     for key, value in record["accuracy"].items():
         printed = f"{paper[key]:7.1f}" if key in paper else ""
         lines.append(f"{key:>8} {value['mean']:8.2f} {value['ci95']:6.2f} {printed}")
+    if "trained_classes" in record["split"]:
+        lines.append(
+            f"{record['split']['trained_classes']} of these classes were trained on: this is no test "
+            "of classes that are new"
+        )
     if "perplexity" in record:
         found = record["perplexity"]
         printed = "" if found["paper"] is None else f"; the paper's: {found['paper']}"

@@ -35,6 +35,9 @@ def test_the_interval_is_of_episodes_and_trainings(random):
 def test_of_few_seeds_a_share_of_the_error_stands_for_their_spread():
     assert agreement.training_spread([90.0], [92.0]) == (pytest.approx(0.9), 2.576)
     assert agreement.training_spread([99.5], [99.5, 99.5]) == (0.2, 2.576)
+    # of tables of Student's t
+    for freedom, value in ((8, 3.355), (9, 3.250), (10, 3.169), (20, 2.845), (120, 2.617)):
+        assert agreement.student(freedom) == pytest.approx(value, abs=0.004)
     spread, quantile = agreement.training_spread([90.0, 92.0], [95.0, 97.0])
     assert spread == pytest.approx(math.sqrt(2.0)) and quantile == 9.925
 

@@ -91,6 +91,7 @@ def test_a_table_for_every_test_that_both_have(answers):
         ({"protocol": {"test_rotations": True}}, "test_rotations: None and True"),
         ({"split": {"sha256": "cd"}}, "split: ab and cd"),
         ({"dataset": "mnist"}, "dataset: omniglot and mnist"),
+        ({"protocol": {"within_group": True}}, "within_group: None and True"),
     ],
 )
 def test_other_episodes_are_refused_in_one_line(change, said):
@@ -105,8 +106,23 @@ def test_other_episodes_are_refused_in_one_line(change, said):
 def test_sequences_of_another_length_are_other_episodes():
     a, b = (record("a", [1, 2], key="2", kind="sequence", way=5, shot=s) for s in (10, 5))
     assert paired.differing(a, b) == ["shot: 10 and 5"]
+    a, b = (record("a", [1, 2], key="2", kind="sequence", way=5, shot=9) for _ in range(2))
+    b["protocol"]["rounds"] = True
+    assert paired.differing(a, b) == ["rounds: None and True"]
     settings = [record("a", [1, 2], shot=[1]), record("b", [1, 2], shot=[1, 5])]
     assert paired.differing(*settings) == []  # every setting has episodes of its own
+
+
+@pytest.mark.parametrize(
+    "part, name, values",
+    [("model", "label_encoding", ("one_hot", "string")), ("data", "max_sentences", (500, 50))],
+)
+def test_options_of_a_run_that_change_its_episodes(part, name, values):
+    a, b = record("a", [1, 2]), record("b", [1, 2])
+    a["options"] = {part: {name: values[0]}}
+    assert paired.differing(a, b) == []  # of a model without the option
+    b["options"] = {part: {name: values[1]}}
+    assert paired.differing(a, b) == [f"{name}: {values[0]} and {values[1]}"]
 
 
 def test_records_of_before_the_answers_were_kept_are_refused():

@@ -38,7 +38,7 @@ def make_record(make_learner):
     trained |= {"commit": "abc+", "machine": "a machine", "load": 2.0}
     accuracy = {"1": {"mean": 30.0, "ci95": 1.0}, "2": {"mean": 80.0, "ci95": 1.0}}
 
-    def make(**changes):
+    def make(split=split, **changes):
         told = protocol | changes
         return records.make(config, "omniglot", split, told, accuracy, learner, trained)
 
@@ -63,8 +63,16 @@ def test_a_record_has_all_that_is_needed_to_repeat_it(record):
     assert "private" not in json.dumps(record)  # no path of the machine
 
 
-def test_validation_classes_are_compared_with_no_papers_figures(make_record):
-    record = make_record(part="validation")
+@pytest.mark.parametrize(
+    "changed", [{"part": "validation"}, {"within_group": True}, {"views": 4}, {"rounds": True}]
+)
+def test_a_test_that_no_paper_has_is_compared_with_no_papers_figures(make_record, changed):
+    record = make_record(**changed)
+    assert record["paper"] is None and record["paper_row"] is None
+
+
+def test_nor_is_one_of_classes_that_were_trained_on(make_record):
+    record = make_record(split={"name": "flmn", "sha256": "0", "trained_classes": 2})
     assert record["paper"] is None and record["paper_row"] is None
 
 

@@ -111,6 +111,21 @@ def test_protocols_are_kept_apart_but_not_their_episodes():
     assert "(rotated classes are classes)" in tables.text(made)
 
 
+def test_tests_of_other_classes_are_kept_apart():
+    made = [record(seed=s) | {"split": {"name": n, "sha256": n}} for s, n in enumerate("ab")]
+    assert [len(members) for members in tables.group(made)] == [1, 1]
+    made[0]["split"]["trained_classes"] = 7
+    assert tables.note(made[0]) == " (7 of its classes were trained on)"
+
+
+def test_fine_tuned_tests_are_told_apart_by_their_rate():
+    made = [
+        record(kind="few_shot", finetune={"steps": 3, "rate": r, "match": "own"}) for r in (0.1, 1)
+    ]
+    assert tables.note(made[0]) == " (fine-tuned, 3 steps at 0.1)"
+    assert tables.note(made[0]) != tables.note(made[1])
+
+
 def test_an_oracle_says_so_and_stands_by_itself():
     made = [record(), record(seed=1, oracle=True)]
     assert [len(g) for g in tables.group(made)] == [1, 1]

@@ -56,3 +56,14 @@ def test_a_softmax_made_for_the_support_knows_the_support(make_learner, episode)
 def test_how_many_classes_there_are_has_to_be_known(make_learner):
     with pytest.raises(ValueError, match="`train_classes` must be known"):
         make_learner("classifier", train_classes=None)
+
+
+@pytest.mark.parametrize("match", ["own", "softmax"])
+def test_a_fine_tuned_answer_is_a_class_of_the_support(make_learner, episode, match):
+    """Labels with a gap, as a request may have them."""
+    learner = make_learner("classifier")
+    gap = episode._replace(support_labels=2 * episode.support_labels)  # padding stays below 0
+    found = learner.probabilities(learner.finetuned(gap, 3, 1e-2, match)).numpy()
+    assert found.shape[2] == 5
+    np.testing.assert_array_equal(found[..., [1, 3]], 0.0)
+    np.testing.assert_allclose(found.sum(axis=2), 1.0, rtol=1e-5)

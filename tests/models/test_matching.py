@@ -64,6 +64,18 @@ def test_the_mean_over_orders_hardly_depends_on_the_order(make_learner):
     assert one > 1e-3 and many < one / 3
 
 
+def test_the_orders_are_the_same_in_every_row_and_with_padding(make_learner):
+    learner = make_learner("matching", fce=True, orders=4)
+    support = tf.random.stateless_normal([1, 5, learner.support_context.width], [1, 2])
+    alone = learner.mean_over_orders(support, tf.fill([1, 5], True), 4)
+    padded = tf.pad(tf.tile(support, [3, 1, 1]), [[0, 0], [0, 40], [0, 0]])
+    there = tf.tile(tf.range(45)[None] < 5, [3, 1])
+    found = learner.mean_over_orders(padded, there, 4)
+    for row in found:
+        np.testing.assert_allclose(row[:5], alone[0], atol=1e-6)
+    assert np.abs(learner.mean_over_orders(support, tf.fill([1, 5], True), 1) - alone).max() > 1e-3
+
+
 def test_orders_do_not_mix_the_rows_up(make_learner):
     """Without weights in the LSTMs g is g', whatever the order."""
     learner = make_learner("matching", fce=True)

@@ -1,5 +1,6 @@
 """Which pictures a trained model is tested on."""
 
+import json
 import shutil
 from types import SimpleNamespace
 
@@ -8,8 +9,9 @@ import pytest
 from oneshot_tf.commands import eval as eval_command
 from oneshot_tf.commands import flags
 from oneshot_tf.commands import train as train_command
+from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
-from oneshot_tf.run_config import DataOptions
+from oneshot_tf.run_config import DataOptions, TrainOptions
 from oneshot_tf.runs import held_out
 from oneshot_tf.test_options import TestOptions
 from tests.commands.test_train import one_line, pictures, run  # noqa: F401
@@ -73,3 +75,44 @@ def test_classes_that_came_later_are_refused(pictures, tmp_path):  # noqa: F811
     (workdir / "evaluation").rename(tmp_path / "before")
     code, _, errors = run(eval_command.main, *words, "--split=random")
     assert code == 0, errors
+
+
+def config_of(trained_on, **train):
+    return SimpleNamespace(data=trained_on, train=TrainOptions(**train))
+
+
+def test_classes_of_a_test_that_trained_are_counted():
+    named = splits.stored("vinyals")
+    everything = (*named.train, *named.validation, *named.test)
+    own = config_of(DataOptions(dataset="omniglot", split="vinyals"))
+    assert held_out.trained_on(own, "omniglot", everything) == set(named.train)
+    both = config_of(DataOptions(dataset="omniglot"), train_on_validation=True)
+    found = held_out.trained_on(both, "omniglot", everything)
+    assert found == {*named.train, *named.validation}
+    assert len(found.intersection(splits.stored("characters").test)) == 306
+    assert held_out.trained_on(both, "mnist", ("0", "1")).isdisjoint(("0", "1"))
+    # synsets have one name in all of ImageNet's relatives
+    tiny = config_of(DataOptions(dataset="tiny_imagenet", split="tiny"))
+    mini = splits.stored("ravi", "mini_imagenet")
+    found = held_out.trained_on(tiny, "mini_imagenet", ())
+    assert found.intersection((*mini.train, *mini.validation, *mini.test))
+    # a drawn split is known of the run's own classes, and of no others
+    drawn = config_of(DataOptions(dataset="folder", split_seed=3))
+    names = tuple("abcdefghij")
+    expected = splits.shuffled(names, 3).train
+    assert held_out.trained_on(drawn, "folder", names) == set(expected)
+    assert held_out.trained_on(drawn, "mnist", ("0",)) == set()
+
+
+def test_a_test_of_classes_that_trained_says_so(pictures, tmp_path):  # noqa: F811
+    workdir = tmp_path / "run"
+    words = ["--model=pixels", "--dataset=folder", f"--data_dir={pictures}", "--image_size=8"]
+    words += ["--way=2", "--shot=1", "--queries=1", f"--workdir={workdir}", "--train_on_validation"]
+    assert run(train_command.main, *words)[0] == 0
+    words = [f"--workdir={workdir}", "--way=2", "--shot=1", "--eval_episodes=10"]
+    code, output, errors = run(eval_command.main, *words, "--eval_queries=1", "--part=validation")
+    assert code == 0 and "2 of these classes were trained on" in output, errors
+    (path,) = (workdir / "evaluation").glob("*.json")
+    assert json.loads(path.read_text())["split"]["trained_classes"] == 2
+    code, output, errors = run(eval_command.main, *words, "--eval_queries=1")
+    assert code == 0 and "trained on" not in output, errors

@@ -1,0 +1,40 @@
+"""What a test asks where little is said."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from oneshot_tf.errors import UserError
+from oneshot_tf.runs import plans
+from oneshot_tf.test_options import TestOptions
+
+
+def settings(fixed=None, vocabulary=0, there=100, **said):
+    learner = SimpleNamespace(fixed_way=fixed, vocabulary=vocabulary)
+    source = SimpleNamespace(population=SimpleNamespace(num_classes=there))
+    return plans.settings_of(learner, source, TestOptions(**said))
+
+
+@pytest.mark.parametrize(
+    "said, expected",
+    [
+        ({}, [(5, 1), (5, 5), (20, 1), (20, 5)]),
+        ({"way": (5,)}, [(5, 1), (5, 5)]),
+        ({"way": (5, 20)}, [(5, 1), (5, 5), (20, 1), (20, 5)]),
+        ({"way": (7,)}, [(7, 1), (7, 5)]),
+        ({"shot": (5,)}, [(5, 5), (20, 5)]),
+        ({"shot": (1, 3)}, [(5, 1), (5, 3), (20, 1), (20, 3)]),
+        ({"way": (3, 4), "shot": (2, 1)}, [(3, 2), (3, 1), (4, 2), (4, 1)]),
+        ({"vocabulary": 9}, [(5, 1), (5, 2), (5, 3)]),
+        ({"fixed": 5}, [(5, 1), (5, 5)]),
+        ({"fixed": 3, "shot": (2,)}, [(3, 2)]),
+        ({"there": 4}, [(4, 1)]),
+    ],
+)
+def test_what_is_not_said_is_usual(said, expected):
+    assert settings(**said) == expected
+
+
+def test_more_ways_than_a_model_tells_apart_are_refused():
+    with pytest.raises(UserError, match="--way must be at most 5, as trained. Received: 20"):
+        settings(fixed=5, way=(5, 20))
