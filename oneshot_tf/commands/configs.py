@@ -34,8 +34,19 @@ def parse(argv, own=()):
       own: {name: (type, help)} of the command's own flags.
     """
     groups = [TrainOptions, DataOptions, PaperOptions]
-    argv = with_files(argv)
+    argv = with_files(joined(argv))
     return flags.parse(argv, dict(own), groups, model_options, model_defaults, data.every)
+
+
+def joined(argv):
+    """A command line in which `--flagfile FILE` is one word, as `--flagfile=FILE` is."""
+    words = []
+    for word in argv:
+        if words and words[-1] in ("--flagfile", "-flagfile"):
+            words[-1] = f"{words[-1]}={word}"
+        else:
+            words.append(word)
+    return words
 
 
 def with_files(argv, inside=()):
@@ -147,7 +158,7 @@ def make_config(parsed, name=None):
 
 def config_name(argv):
     """The name of the last flag file of a command line, or None."""
-    words = [word.lstrip("-") for word in argv]
+    words = [word.lstrip("-") for word in joined(argv)]
     files = [word.partition("=")[2] for word in words if word.startswith("flagfile=")]
     return pathlib.Path(files[-1]).stem if files else None
 

@@ -15,9 +15,18 @@ from oneshot_tf.files import dump, write_text
 from oneshot_tf.options import field_type
 from oneshot_tf.runs import experiment
 from oneshot_tf.training.logging import read_metrics
+from oneshot_tf.training.signals import Interrupted
 
 ORACLES = ("random", "bayesian", "hyperband")
 BUDGET = 9  # Hyperband's largest budget, as a multiple of its smallest
+
+
+class Stopped(keras_tuner.errors.FatalError):
+    """What ends the whole search, not one trial of it: `cause` says why."""
+
+    def __init__(self, cause):
+        super().__init__(str(cause))
+        self.cause = cause
 
 
 class Tuner(keras_tuner.engine.base_tuner.BaseTuner):
@@ -44,8 +53,12 @@ class Tuner(keras_tuner.engine.base_tuner.BaseTuner):
                 config, train=dataclasses.replace(config.train, episodes=episodes)
             )
         workdir = pathlib.Path(self.project_dir) / f"run_{trial.trial_id}"
-        experiment.train(config, workdir)
-        accuracy = best_validation(workdir)
+        try:
+            experiment.train(config, workdir)
+            accuracy = best_validation(workdir)
+        except (Interrupted, UserError) as cause:
+            # keras-tuner would count it as this trial's failure, and go on with the next
+            raise Stopped(cause) from cause
         return 100.0 - accuracy
 
     def load_model(self, trial):
@@ -132,7 +145,7 @@ def make_oracle(name, space, trials, seed):
 
 
 def main(argv):
-    """Searches, then prints the trials, best first, and the flags of the best."""
+    """Searches, then prints the trials, best first, and the flags of the best. Returns the exit code."""
     own = {
         "workdir": (str, "the search's folder (default: runs/tune-<model>-<dataset>)"),
         "trials": (int, "how many trials (default: 20; hyperband has its own schedule)"),
@@ -155,8 +168,15 @@ def main(argv):
     tuner = Tuner(
         config, list(searched), oracle=oracle, directory=str(folder), project_name="trials"
     )
-    tuner.search()
+    try:
+        tuner.search()
+    except Stopped as stopped:
+        if isinstance(stopped.cause, Interrupted):
+            print("The same command goes on with this trial")
+            return stopped.cause.code
+        raise stopped.cause from None
     report(tuner, list(searched), folder)
+    return 0
 
 
 def report(tuner, searched, folder):

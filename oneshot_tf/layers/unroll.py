@@ -33,7 +33,8 @@ def unroll(cell, inputs, state, *, mask=None, loop=True, trace=False, deferred=T
       state: the cell's state, as `cell.initial_state(B)` gives it.
       mask: bool [T, B] or None; where false, the step leaves the state as it is.
       loop: one `while_loop` (small graph) if true, else T copies of the step.
-      trace: also collect `cell.trace` of every step; not differentiable.
+      trace: also collect `cell.trace` of every step, as it would leave the state without the mask; not
+        differentiable.
       deferred: the recurrent kernel's gradient is one product after the loop. False is slower in
         training; without training it keeps the custom gradient out of an exported graph.
       weights: `CellWeights` to use in place of the cell's own; a cell with heads has more weights,
@@ -87,17 +88,18 @@ def _with_deferred_gradient(cell, projected, kernel, state, mask, loop):
     return outputs, tf.nest.pack_sequence_as(state, final)
 
 
-def _step(cell, projected, kernel, heads, state, mask):
-    """One step; returns (output, recurrent input, new state)."""
+def _step(cell, projected, kernel, heads, state, mask, trace):
+    """One step; returns (output, recurrent input, new state, {name: trace})."""
     if kernel is None:
         recurrent, gates = tf.zeros([tf.shape(projected)[0], 0]), projected
     else:
         recurrent = cell.recurrent_inputs(state)
         gates = projected + tf.matmul(recurrent, kernel)
     output, new = cell.step(gates, state, heads)
+    shown = cell.trace(new) if trace else {}
     if mask is not None:
         new = tf.nest.map_structure(lambda n, o: tf.where(_like(mask, n), n, o), new, state)
-    return output, recurrent, new
+    return output, recurrent, new, shown
 
 
 def _like(mask, tensor):
@@ -118,10 +120,12 @@ def _copies(cell, projected, kernel, heads, state, mask, trace):
     outputs, recurrents, traces = [], [], []
     for t in range(steps):
         now = None if mask is None else mask[t]
-        output, recurrent, state = _step(cell, projected[t], kernel, heads, state, now)
+        output, recurrent, state, shown = _step(
+            cell, projected[t], kernel, heads, state, now, trace
+        )
         outputs.append(output)
         recurrents.append(recurrent)
-        traces.append(cell.trace(state) if trace else {})
+        traces.append(shown)
     stacked = tf.nest.map_structure(lambda *rows: tf.stack(rows), *traces) if trace else {}
     return tf.stack(outputs), tf.stack(recurrents), state, stacked
 
@@ -144,12 +148,12 @@ def _while(cell, projected, kernel, heads, state, mask, trace):
 
     def body(t, state, arrays, traces):
         now = None if mask is None else mask[t]
-        output, recurrent, state = _step(cell, source.read(t), kernel, heads, state, now)
+        output, recurrent, state, shown = _step(
+            cell, source.read(t), kernel, heads, state, now, trace
+        )
         kept = tf.bitcast(recurrent, tf.int32)
         arrays = (arrays[0].write(t, output), arrays[1].write(t, kept))
-        if trace:
-            weights = cell.trace(state)
-            traces = tuple(a.write(t, weights[n]) for a, n in zip(traces, names, strict=True))
+        traces = tuple(a.write(t, shown[n]) for a, n in zip(traces, names, strict=True))
         return t + 1, state, arrays, traces
 
     _, state, arrays, traces = tf.while_loop(

@@ -130,5 +130,4 @@ def _linear(features, head, labels):
 
     `matching.IMPOSSIBLE` of classes that support labels [S] have none of.
     """
-    there = tf.reduce_any(labels[:, None] == tf.range(tf.shape(head)[1]), axis=0)
-    return tf.where(there, tf.matmul(features, head[:-1]) + head[-1], matching.IMPOSSIBLE)
+    return matching.of_classes_there(tf.matmul(features, head[:-1]) + head[-1], labels)

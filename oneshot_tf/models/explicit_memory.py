@@ -19,6 +19,8 @@ from oneshot_tf.ops import slots as slot_rules
 from oneshot_tf.ops.scan import scan
 from oneshot_tf.options import option
 
+AGE_SEED = 20171  # of the noise on ages, apart from what draws episodes
+
 
 @dataclasses.dataclass(frozen=True)
 class ExplicitMemoryOptions(EmbeddingOptions):
@@ -138,7 +140,7 @@ class ExplicitMemory(FewShotLearner):
 
     def _noise(self, memory, t):
         """What is added to the slots' ages at step t, in looking for the oldest."""
-        noise = tf.random.stateless_uniform(tf.shape(memory.ages), [0, t], -1.0, 1.0)
+        noise = tf.random.stateless_uniform(tf.shape(memory.ages), [AGE_SEED, t], -1.0, 1.0)
         return self.options.age_noise * noise
 
     def remember(self, rows, labels):

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from oneshot_tf.errors import UserError
 from oneshot_tf.layers.lrua_cell import LRUACell
 from oneshot_tf.models.usage_learner import UsageLearner, UsageOptions
 from oneshot_tf.options import option
@@ -32,6 +33,11 @@ class MANN(UsageLearner):
     Options = MANNOptions
 
     def make_cell(self, options):
+        if options.heads > options.rows:
+            raise UserError(
+                f"--heads must be at most --rows={options.rows}: each writes to a row of its own. "
+                f"Received: {options.heads}"
+            )
         return LRUACell(
             options.controller,
             options.hidden_size,

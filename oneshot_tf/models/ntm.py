@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from oneshot_tf.errors import UserError
 from oneshot_tf.layers.ntm_cell import NTMCell
 from oneshot_tf.models.sequence_learner import SequenceLearner, SequenceOptions
 from oneshot_tf.options import option
@@ -25,6 +26,11 @@ class NTM(SequenceLearner):
     defaults = {**SequenceLearner.defaults, "clip_norm": 5.0}
 
     def make_cell(self, options):
+        if 2 * options.shifts + 1 > options.rows:
+            raise UserError(
+                f"--rows must be at least {2 * options.shifts + 1} with --shifts={options.shifts}, as many "
+                f"as a head can move to. Received: {options.rows}"
+            )
         return NTMCell(
             options.controller,
             options.hidden_size,

@@ -19,7 +19,7 @@ from oneshot_tf.errors import UserError
 from oneshot_tf.layers.unroll import unroll
 from oneshot_tf.models import encoders
 from oneshot_tf.models.base import Learner, Outcome
-from oneshot_tf.ops import losses, string_labels
+from oneshot_tf.ops import losses, matching, string_labels
 from oneshot_tf.options import Options, option
 
 
@@ -123,9 +123,7 @@ class SequenceLearner(Learner):
 
     def encode_labels(self, labels):
         """int32 [...] -> float32 [..., label width]; -1 is all zeros."""
-        if not self.strings:
-            return tf.one_hot(labels, self.way)
-        return string_labels.encode(labels)
+        return string_labels.encode(labels) if self.strings else tf.one_hot(labels, self.way)
 
     def encode_images(self, images, training):
         """float32 [B, T, H, W, C] -> [B, T, D]."""
@@ -145,11 +143,16 @@ class SequenceLearner(Learner):
         logits = self.classifier(self.head(ran.outputs))
         return tf.transpose(logits, [1, 0, 2]), ran
 
+    def told(self, embedded, labels, **kwargs):
+        """As `run`; a picture of unknown label (-1) is answered, and leaves the state as it is."""
+        mask = tf.transpose(labels >= 0)
+        return self.run(embedded, previous_labels(labels), mask=mask, **kwargs)
+
     def call(self, episode, training=False):
         if not isinstance(episode, SequenceEpisode):
             return self.answer_queries(episode)
         embedded = self.encode_images(episode.inputs, training)
-        return self.run(embedded, previous_labels(episode.labels), deferred=training)[0]
+        return self.told(embedded, episode.labels, deferred=training)[0]
 
     def explained(self, episode):
         if not isinstance(episode, SequenceEpisode):
@@ -163,8 +166,7 @@ class SequenceLearner(Learner):
             raise UserError("A model with string labels has no few-shot protocol; use sequence")
         labels = episode.support_labels
         embedded = self.encode_images(episode.support, False)
-        mask = tf.transpose(labels >= 0)
-        _, ran = self.run(embedded, previous_labels(labels), mask=mask, deferred=False)
+        _, ran = self.told(embedded, labels, deferred=False)
         queries = tf.shape(episode.query)[1]
         state = tf.nest.map_structure(lambda s: tf.repeat(s, queries, axis=0), ran.state)
         # at the first query the learner sees the label of the last support picture
@@ -173,7 +175,8 @@ class SequenceLearner(Learner):
         query = self.encode_images(episode.query, False)
         query = tf.reshape(query, [-1, 1, query.shape[2]])
         logits, _ = self.run(query, last, state=state, deferred=False)
-        return tf.reshape(logits, [tf.shape(labels)[0], queries, self.label_width])
+        logits = tf.reshape(logits, [tf.shape(labels)[0], queries, self.label_width])
+        return matching.of_classes_there(logits, labels)
 
     def sequence_loss(self, logits, labels):
         """[MANN] Eq. 3, with `guess_weight`; for strings the sum over characters."""
@@ -185,9 +188,7 @@ class SequenceLearner(Learner):
         return loss(logits, labels, weights)
 
     def predict_labels(self, logits):
-        if self.strings:
-            return string_labels.predict(logits)
-        return tf.argmax(logits, axis=-1, output_type=tf.int32)
+        return string_labels.predict(logits) if self.strings else super().predict_labels(logits)
 
     def probabilities(self, logits):
         """Of the labels; of strings, of each character: [B, T, LENGTH, CHARACTERS]."""
@@ -233,7 +234,7 @@ class SequenceLearner(Learner):
     def _trace(self, episode):
         """(logits, {name: the cell's weights [B, T, rows, N]}), at every step."""
         embedded = self.encode_images(episode.inputs, False)
-        logits, ran = self.run(embedded, previous_labels(episode.labels), trace=True)
+        logits, ran = self.told(embedded, episode.labels, trace=True)
         return logits, {name: tf.transpose(w, [1, 0, 2, 3]) for name, w in ran.trace.items()}
 
     @tf.function(autograph=False)

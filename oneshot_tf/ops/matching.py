@@ -198,3 +198,17 @@ def sample_loss(similarities, support_labels, query_labels):
 def way_of(labels):
     """How many classes the labels [B, S] refer to, a scalar tensor."""
     return tf.reduce_max(labels) + 1
+
+
+def of_classes_there(logits, labels):
+    """Logits that speak for no class that a support lacks.
+
+    Args:
+      logits: [..., Q, K].
+      labels: int32 [..., S], of the support; -1 for padding.
+
+    Returns:
+      As `logits`; `IMPOSSIBLE` where no label says so.
+    """
+    there = tf.reduce_any(labels[..., None] == tf.range(tf.shape(logits)[-1]), axis=-2)
+    return tf.where(there[..., None, :], logits, IMPOSSIBLE)

@@ -47,8 +47,13 @@ def sequence_plan(learner, config, source, test):
       test: `TestOptions`.
     """
     train = config.train
-    if test.views > 1:
-        raise UserError("--views is for queries after a support set; use --protocol=few_shot")
+    of_queries = {
+        "views": test.views > 1,
+        "finetune_steps": test.finetune_steps,
+        "eval_queries": test.eval_queries,
+    }
+    for name in (name for name, said in of_queries.items() if said):
+        raise UserError(f"--{name} is for queries after a support set; use --protocol=few_shot")
     (way, *ways), (shot, *shots) = test.way or (train.way,), test.shot or (train.shot,)
     if ways or shots:
         raise UserError("--way and --shot must be one number each for sequences")
@@ -72,6 +77,8 @@ def sequence_plan(learner, config, source, test):
 
 def few_shot_plan(learner, config, source, test):
     """Accuracy on queries, for the ways and shots given or the usual ones; as `sequence_plan`."""
+    if test.rounds:
+        raise UserError("--rounds is for sequences; use --protocol=sequence")
     settings = settings_of(learner, source, test)
     queries = queries_of(learner, test)
     logits_of, described = protocols.answering(

@@ -17,6 +17,7 @@ from oneshot_tf.errors import UserError
 from oneshot_tf.run_config import DataOptions
 
 _CHECK = re.compile(r"assertion failed: \[(.*?)\]\s*\n", re.DOTALL)  # of `decoding.require`
+_WHERE = ("Graph execution error", "Detected at node", "<stack traces", "File ", "[[{{")
 AT_ONCE = 64  # queries of one request: bounds the memory
 
 
@@ -185,7 +186,11 @@ def reason(error):
     """What TensorFlow says of an error, in a line: what a check of ours found, if one failed."""
     words = str(error).strip() or type(error).__name__
     found = _CHECK.search(words)
-    return found.group(1).replace("] [", " ") if found else words.splitlines()[0]
+    if found:
+        return found.group(1).replace("] [", " ")
+    lines = [line.strip() for line in words.splitlines()]
+    # of an error inside a graph, the first lines only say where
+    return next((x for x in lines if x and not x.startswith(_WHERE)), lines[0])
 
 
 def _png(image, where):
@@ -232,7 +237,12 @@ def of_export(path):
 
     try:
         loaded = tf.saved_model.load(str(path))
-    except (tf.errors.OpError, OSError, ValueError) as error:
+    except (
+        tf.errors.OpError,
+        OSError,
+        ValueError,
+        IndexError,
+    ) as error:  # the last of a short file
         words = reason(error)
         raise UserError(f"--export={path} cannot be loaded ({words}); export again") from None
     return Model(_Held(loaded), options, most, str(path))

@@ -42,7 +42,10 @@ def predict(version, body, alone):
         raise RequestError(f'Serving signature name: "{name}" not found in signature def')
     specs = version.inputs[name]
     booleans = b"true" in body or b"false" in body
-    arrays, by_row = rest_values.arrays(request, specs, booleans)
+    try:
+        arrays, by_row = rest_values.arrays(request, specs, booleans)
+    except RecursionError:
+        raise RequestError("Lists of the request are nested too deep") from None
     del request  # a large one takes many times the memory of its arrays
     large = limits.check(arrays, image_shape(specs))
     tensors = {n: tf.constant(a, specs[n].dtype) for n, a in arrays.items()}

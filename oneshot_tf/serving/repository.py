@@ -14,7 +14,6 @@ from oneshot_tf.serving import model as models
 from oneshot_tf.serving.rest_values import RequestError
 
 _WARMED = {"classify", "classify_encoded", "sequence"}
-_FAILURES = (tf.errors.OpError, OSError, ValueError, KeyError, TypeError, UserError)
 
 
 class Version(typing.NamedTuple):
@@ -55,7 +54,8 @@ class Served:
         path = models.find_export(folder)
         self._fixed = path if path == pathlib.Path(folder) else None
         self._parent = path.parent
-        self._failed = {}  # {number: what was wrong}, so that no broken version is tried again
+        # {number: (what was wrong, its files then)}, so that no broken version is tried again as it is
+        self._failed = {}
         self._gone = []
         self._lock = threading.Lock()
         self.current = load(path)
@@ -79,18 +79,24 @@ class Served:
             return []
         with self._lock:
             there = sorted(numbers(self._parent), reverse=True)
-            # a version that failed may have been written anew
-            self._failed = {n: why for n, why in self._failed.items() if n in there}
+            # a version that failed may have been half copied, or written anew
+            self._failed = {
+                n: (why, files)
+                for n, (why, files) in self._failed.items()
+                if n in there and files == _files(self._parent / str(n))
+            }
             wanted = next((n for n in there if n not in self._failed), None)
             before = self.current
             if wanted in (None, before.number):
                 return []
+            files = _files(self._parent / str(wanted))
             try:
                 self.current = load(self._parent / str(wanted))
-            except _FAILURES as error:
-                self._failed[wanted] = models.reason(error)
+            except UserError as error:
+                why = models.reason(error)
+                self._failed[wanted] = why, files
                 return [
-                    f"{self.name}: version {wanted} cannot be loaded ({self._failed[wanted]}); "
+                    f"{self.name}: version {wanted} cannot be loaded ({why}); "
                     f"version {before.number} goes on"
                 ]
             self._gone.append(before.number)
@@ -103,7 +109,7 @@ class Served:
           RequestError: 404, no such version was ever there.
         """
         found = dict.fromkeys(self._gone, ("END", "OK", ""))
-        found |= {n: ("END", "UNKNOWN", why) for n, why in self._failed.items()}
+        found |= {n: ("END", "UNKNOWN", why) for n, (why, _) in self._failed.items()}
         found[self.current.number] = ("AVAILABLE", "OK", "")
         if number is not None and number not in found:
             raise RequestError(f"Could not find version {number} of model {self.name}", 404)
@@ -162,6 +168,18 @@ def card(model):
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
+def _files(folder):
+    """What tells the files of a folder from other ones: {(path, bytes, time of writing)}."""
+    found = set()
+    for path in folder.rglob("*"):
+        try:
+            state = path.stat()
+        except OSError:  # taken away meanwhile
+            continue
+        found.add((str(path), state.st_size, state.st_mtime_ns))
+    return found
+
+
 def numbers(parent):
     """The versions in a folder; one that is being copied has no `saved_model.pb` yet."""
     return [
@@ -204,16 +222,24 @@ def load(path):
     Raises:
       UserError: it cannot be loaded.
     """
-    from tensorflow.python.saved_model import loader_impl
-
     path = pathlib.Path(path)
     try:
-        loaded = tf.saved_model.load(str(path))
-        graph = loader_impl.parse_saved_model(str(path)).meta_graphs[0]
-    except (tf.errors.OpError, OSError, ValueError) as error:
+        return _load(path)
+    except UserError:
+        raise
+    except (
+        Exception
+    ) as error:  # of a folder that is half copied TensorFlow raises whatever it comes to
         raise UserError(
             f"{path} cannot be loaded ({models.reason(error)}); export it again"
         ) from None
+
+
+def _load(path):
+    from tensorflow.python.saved_model import loader_impl
+
+    loaded = tf.saved_model.load(str(path))
+    graph = loader_impl.parse_saved_model(str(path)).meta_graphs[0]
     functions = dict(loaded.signatures)
     definitions = {name: graph.signature_def[name] for name in functions}
     inputs = {

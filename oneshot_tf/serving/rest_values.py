@@ -248,6 +248,8 @@ def _of_strings(value, name):
     while isinstance(part, list):
         shape.append(len(part))
         part = part[0] if part else None
+    if len(shape) > 32:  # more than numpy has axes
+        raise RequestError(f"`{name}`: lists are nested too deep")
     flat = []
     _gather(value, shape, name, flat)
     array = np.empty(len(flat), object)

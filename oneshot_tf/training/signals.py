@@ -1,6 +1,7 @@
 """How a run ends on SIGINT and SIGTERM."""
 
 import signal
+import threading
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 0}  # exit codes
 
@@ -20,7 +21,9 @@ class Signals:
         self.code = None
 
     def __enter__(self):
-        self._before = {number: signal.signal(number, self._note) for number in CODES}
+        # Python lets the main thread alone handle them: elsewhere, whoever started the thread does
+        mine = CODES if threading.current_thread() is threading.main_thread() else ()
+        self._before = {number: signal.signal(number, self._note) for number in mine}
         return self
 
     def __exit__(self, *_):

@@ -6,6 +6,7 @@ from oneshot_tf.commands import tune
 from oneshot_tf.errors import UserError
 from oneshot_tf.models.flmn import FLMNOptions
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
+from oneshot_tf.training.signals import Interrupted
 from tests.commands.test_train import SMALL, pictures
 
 __all__ = ["pictures"]
@@ -62,3 +63,39 @@ def test_a_search_runs_and_goes_on(pictures, tmp_path, capsys):
     assert len(both) == 2 and first[0] in both
     assert len(list((tmp_path / "trials").glob("run_*/config.json"))) == 2
     assert "best: --learning_rate=" in capsys.readouterr().out
+
+
+@pytest.fixture
+def words(pictures, tmp_path):
+    """A search of two trials."""
+    found = ["tune", "--model=flmn", "--dataset=folder", f"--data_dir={pictures}", *SMALL]
+    return [*found, f"--workdir={tmp_path}", "--search=learning_rate", "--trials=2"]
+
+
+def test_an_interrupted_search_ends_and_goes_on_with_its_trial(words, monkeypatch, tmp_path):
+    trained = []
+
+    def interrupted(config, workdir):
+        trained.append(workdir)
+        raise Interrupted(130)
+
+    monkeypatch.setattr(tune.experiment, "train", interrupted)
+    assert tune.main(words) == 130 and len(trained) == 1
+    monkeypatch.setattr(tune.experiment, "train", lambda config, workdir: trained.append(workdir))
+    monkeypatch.setattr(tune, "best_validation", lambda workdir: 50.0)
+    assert tune.main(words) == 0
+    assert trained[1] == trained[0] and len(set(trained)) == 2
+    assert len(json.loads((tmp_path / "trials.json").read_text())) == 2
+
+
+def test_what_a_user_has_to_mend_ends_the_search_in_one_line(words, monkeypatch):
+    trained = []
+
+    def refused(config, workdir):
+        trained.append(workdir)
+        raise UserError("--way must be less")
+
+    monkeypatch.setattr(tune.experiment, "train", refused)
+    with pytest.raises(UserError, match="--way must be less"):
+        tune.main(words)
+    assert len(trained) == 1

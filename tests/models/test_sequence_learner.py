@@ -71,7 +71,34 @@ def test_queries_are_answered_as_if_the_sequence_were_presented_by_hand(name, ma
         inputs = tf.concat([episode.inputs, queries[:, q : q + 1]], axis=1)
         labels = tf.concat([episode.labels, tf.zeros([2, 1], tf.int32)], axis=1)
         by_hand = learner(SequenceEpisode(inputs, labels, labels))
-        close(answers[:, q], by_hand[:, -1])
+        there = np.any(episode.labels.numpy()[:, :, None] == range(WAY), axis=1)
+        close(answers[:, q].numpy()[there], by_hand[:, -1].numpy()[there])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_picture_of_unknown_label_is_answered_and_leaves_nothing_behind(name, make_learner):
+    learner, episode, at = make_learner(name), make_episode(), 4
+    known, weights = learner.explained(episode)
+    gone = SequenceEpisode(*(tf.concat([x[:, :at], x[:, at + 1 :]], axis=1) for x in episode))
+    unknown = tf.where(tf.range(STEPS) == at, -1, episode.labels)
+    logits, shown = learner.explained(episode._replace(labels=unknown))
+    close(logits[:, : at + 1], known[:, : at + 1])
+    close(tf.concat([logits[:, :at], logits[:, at + 1 :]], axis=1), learner(gone))
+    for kind in weights:  # it read, and would have written
+        close(shown[kind][:, : at + 1], weights[kind][:, : at + 1])
+    assert np.abs(logits - known)[:, at + 1 :].max() > 1e-4  # a known one leaves something
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_answer_is_a_label_of_the_support(name, make_learner):
+    """Of fewer classes than it was trained with, as an export answers."""
+    learner, episode = make_learner(name), make_episode(labels=2)
+    learner.classifier.bias.assign([0.0, 0.0, 9.0])
+    queries = make_episode(steps=5, seed=1).inputs
+    labels = tf.zeros([2, 5], tf.int32)
+    found = learner(FewShotEpisode(episode.inputs, episode.labels, queries, labels))
+    assert found.shape == (2, 5, WAY)
+    assert learner.predict_labels(found).numpy().max() <= 1
 
 
 # slow because XLA compiles each cell for seconds; their loops are held to each other in

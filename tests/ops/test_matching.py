@@ -190,3 +190,14 @@ def test_with_k_samples_of_a_class_the_sample_loss_stays_above_k_log_k():
         tf.constant([[[50.0, 50.0, 50.0, -50.0]]]), labels, tf.constant([[0]])
     )
     np.testing.assert_allclose(best, 3 * np.log(3), rtol=1e-5)
+
+
+def test_logits_of_classes_that_a_support_lacks_are_impossible(random):
+    logits = random.normal(size=(2, 3, 4)).astype(np.float32)
+    found = matching.of_classes_there(logits, tf.constant([[2, -1, 0], [1, 1, 3]])).numpy()
+    for b, there in enumerate(({0, 2}, {1, 3})):
+        for k in range(4):
+            expected = logits[b, :, k] if k in there else np.full(3, matching.IMPOSSIBLE)
+            np.testing.assert_array_equal(found[b, :, k], expected)
+    alone = matching.of_classes_there(logits[0], tf.constant([2, -1, 0]))
+    np.testing.assert_array_equal(alone, found[0])

@@ -65,6 +65,21 @@ def test_a_broken_version_is_passed_over(parent, export):
         model.status(3)
 
 
+@pytest.mark.parametrize("kept", [0.0, 0.5])
+def test_a_version_that_is_half_copied_is_tried_again_when_it_is_whole(parent, export, kept):
+    model = repository.Served("m", parent)
+    shutil.copytree(export, parent / "2")
+    (weights,) = (parent / "2" / "variables").glob("variables.data-*")
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: int(kept * len(whole))])
+    (line,) = model.refresh()
+    assert "version 2 cannot be loaded" in line
+    assert model.refresh() == []
+    weights.write_bytes(whole)
+    assert model.refresh() == ["m: version 2 takes the place of 1"]
+    assert states(model) == [("2", "AVAILABLE"), ("1", "END")]
+
+
 def test_an_export_itself_stays(export, parent):
     model = repository.Served("m", parent / "1")
     shutil.copytree(export, parent / "2")

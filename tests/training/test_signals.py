@@ -1,5 +1,6 @@
 import os
 import signal
+import threading
 
 import pytest
 
@@ -14,3 +15,16 @@ def test_a_signal_is_noted_and_the_handler_before_it_comes_back(number, code):
         os.kill(os.getpid(), number)
         assert signals.code == code
     assert signal.getsignal(number) is before
+
+
+def test_a_thread_that_trains_leaves_them_to_the_main_one():
+    before, found = signal.getsignal(signal.SIGINT), []
+
+    def enter():
+        with Signals() as signals:
+            found.append((signals.code, signal.getsignal(signal.SIGINT)))
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert found == [(None, before)]
