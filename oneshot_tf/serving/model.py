@@ -237,12 +237,8 @@ def of_export(path):
 
     try:
         loaded = tf.saved_model.load(str(path))
-    except (
-        tf.errors.OpError,
-        OSError,
-        ValueError,
-        IndexError,
-    ) as error:  # the last of a short file
+    # IndexError: of a file that is too short
+    except (tf.errors.OpError, OSError, ValueError, IndexError) as error:
         words = reason(error)
         raise UserError(f"--export={path} cannot be loaded ({words}); export again") from None
     return Model(_Held(loaded), options, most, str(path))

@@ -227,9 +227,8 @@ def load(path):
         return _load(path)
     except UserError:
         raise
-    except (
-        Exception
-    ) as error:  # of a folder that is half copied TensorFlow raises whatever it comes to
+    # of a folder that is half copied TensorFlow raises whatever it comes to
+    except Exception as error:
         raise UserError(
             f"{path} cannot be loaded ({models.reason(error)}); export it again"
         ) from None
