@@ -160,7 +160,7 @@ def note(record):
     if "orders" in protocol:
         notes.append(f"mean over {protocol['orders']} orders of the support")
     if "rounds" in protocol:
-        notes.append("all classes once, then again")
+        notes.append(f"all {protocol['way']} classes once, then again")
     if "views" in protocol:
         notes.append(f"mean over {protocol['views']} views of the pictures")
     if "mirrored_copies" in protocol:

@@ -111,6 +111,10 @@ def test_protocols_are_kept_apart_but_not_their_episodes():
     assert "(rotated classes are classes)" in tables.text(made)
 
 
+def test_rounds_say_of_how_many_classes():
+    assert tables.note(record(rounds=True, way=20)) == " (all 20 classes once, then again)"
+
+
 def test_tests_of_other_classes_are_kept_apart():
     made = [record(seed=s) | {"split": {"name": n, "sha256": n}} for s, n in enumerate("ab")]
     assert [len(members) for members in tables.group(made)] == [1, 1]
