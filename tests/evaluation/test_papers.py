@@ -84,6 +84,8 @@ def test_kept_records_have_the_figures_of_the_row_that_they_belong_to():
         trained_on, tuned = record["train"]["dataset"], records.tuned(record["protocol"])
         transductive = record["protocol"].get("bn") == "batch"
         key = papers.key(row, record["dataset"], trained_on, tuned, transductive)
+        if any(name in record["protocol"] for name in records.NO_PAPERS):
+            key = None
         assert record.get("paper_row", key) == key
         assert record["paper"] == papers.ROWS.get(key), (record["config"], record["dataset"])
 
