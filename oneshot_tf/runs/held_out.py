@@ -67,31 +67,34 @@ def classes(config, workdir, test):
         if options.dataset == config.data.dataset and not test.split:
             check_split(workdir, split)
         shown = dataset.select(getattr(split, test.part))
-    described, trained = split.describe(), trained_on(config, options.dataset, dataset.class_names)
+    described, before = split.describe(), split_of(workdir).get("sha256")
+    trained = trained_on(config, options.dataset, dataset.class_names, before)
     if trained.intersection(shown.class_names):
         described["trained_classes"] = len(trained.intersection(shown.class_names))
     return shown, described
 
 
-def trained_on(config, dataset, names):
+def trained_on(config, dataset, names, sha256):
     """Classes that a run was trained on, by name, as far as a test of this data set can show one of them.
 
     Args:
       config: `RunConfig`.
       dataset: name of the data set tested on.
       names: of all its classes.
+      sha256: hash of the split that the run was trained by.
 
     Returns:
-      A set; of another data set than the run's, it is empty where the run's split was drawn.
+      A set, empty where it cannot be told: of a split that was drawn, and of other classes than these.
     """
     own, stored = config.data.dataset, splits.published_of(config.data.dataset)
-    if dataset == own:
+    name = config.data.split or (stored[0] if stored else "random")
+    if name in stored:
+        split = splits.stored(name, own)
+    elif dataset == own:
         split = splits.load(splits.Named(own, names), config.data)
-    elif stored and (config.data.split or stored[0]) in stored:
-        split = splits.stored(config.data.split or stored[0], own)
     else:
         return set()
-    return set(experiment.training_classes(config, split))
+    return set(experiment.training_classes(config, split)) if split.sha256() == sha256 else set()
 
 
 def within_groups(drawn_from, dataset):
@@ -110,14 +113,18 @@ def within_groups(drawn_from, dataset):
     return drawn_from._replace(population=choice.within_groups(drawn_from.population, names))
 
 
+def split_of(workdir):
+    """What a run's `config.json` says of its split."""
+    return read_json(pathlib.Path(workdir) / "config.json").get("split", {})
+
+
 def check_split(workdir, split):
     """Whether a split is the one that a run was trained by.
 
     Raises:
       UserError: classes came or went since, so that the same seed draws others.
     """
-    path = pathlib.Path(workdir) / "config.json"
-    before = read_json(path).get("split", {})
+    before = split_of(workdir)
     now = split.describe()
     if before.get("sha256") != now["sha256"]:
         raise UserError(
