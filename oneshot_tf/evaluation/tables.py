@@ -53,7 +53,7 @@ def read_records(folder):
 def test_of(record):
     """What two records have in common that differ in nothing but the seed."""
     protocol = record["protocol"]
-    key = (record["config"], record["dataset"], record.get("split", {}).get("sha256", ""))
+    key = (record["config"], record["dataset"], json.dumps(record.get("split", {}).get("sha256")))
     return key + tuple(json.dumps(protocol.get(name)) for name in PROTOCOL)
 
 
