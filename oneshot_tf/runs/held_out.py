@@ -67,34 +67,34 @@ def classes(config, workdir, test):
         if options.dataset == config.data.dataset and not test.split:
             check_split(workdir, split)
         shown = dataset.select(getattr(split, test.part))
-    described, before = split.describe(), split_of(workdir).get("sha256")
-    trained = trained_on(config, options.dataset, dataset.class_names, before)
+    described = split.describe()
+    trained = trained_on(config, split_of(workdir), options.dataset, dataset.class_names)
     if trained.intersection(shown.class_names):
         described["trained_classes"] = len(trained.intersection(shown.class_names))
     return shown, described
 
 
-def trained_on(config, dataset, names, sha256):
+def trained_on(config, before, dataset, names):
     """Classes that a run was trained on, by name, as far as a test of this data set can show one of them.
 
     Args:
       config: `RunConfig`.
+      before: what the run says of the split that it was trained by, see `split_of`.
       dataset: name of the data set tested on.
       names: of all its classes.
-      sha256: hash of the split that the run was trained by.
 
     Returns:
       A set, empty where it cannot be told: of a split that was drawn, and of other classes than these.
     """
-    own, stored = config.data.dataset, splits.published_of(config.data.dataset)
-    name = config.data.split or (stored[0] if stored else "random")
-    if name in stored:
-        split = splits.stored(name, own)
+    own = config.data.dataset
+    if before.get("name") in splits.published_of(own):
+        split = splits.stored(before["name"], own)
     elif dataset == own:
         split = splits.load(splits.Named(own, names), config.data)
     else:
         return set()
-    return set(experiment.training_classes(config, split)) if split.sha256() == sha256 else set()
+    same = split.sha256() == before.get("sha256")
+    return set(experiment.training_classes(config, split)) if same else set()
 
 
 def within_groups(drawn_from, dataset):

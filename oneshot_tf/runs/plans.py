@@ -52,8 +52,9 @@ def sequence_plan(learner, config, source, test):
         "finetune_steps": test.finetune_steps,
         "eval_queries": test.eval_queries,
     }
-    for name in (name for name, said in of_queries.items() if said):
-        raise UserError(f"--{name} is for queries after a support set; use --protocol=few_shot")
+    said = [name for name, value in of_queries.items() if value]
+    if said:
+        raise UserError(f"--{said[0]} is for queries after a support set; use --protocol=few_shot")
     (way, *ways), (shot, *shots) = test.way or (train.way,), test.shot or (train.shot,)
     if ways or shots:
         raise UserError("--way and --shot must be one number each for sequences")

@@ -93,7 +93,7 @@ class Served:
             try:
                 self.current = load(self._parent / str(wanted))
             except UserError as error:
-                why = models.reason(error)
+                why = str(error)
                 self._failed[wanted] = why, files
                 return [
                     f"{self.name}: version {wanted} cannot be loaded ({why}); "

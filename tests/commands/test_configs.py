@@ -133,3 +133,15 @@ def test_an_installed_package_finds_its_configs(wheel, tmp_path):
     assert done.returncode == 0, done.stderr
     place = wheel / "oneshot_tf" / "configs"
     assert done.stdout.split() == [str(place), "flmn_omniglot_2_paper", "True"]
+
+
+def test_a_flag_file_behind_a_space_is_the_same(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = []
+    for words in (
+        ["--flagfile=configs/flmn_omniglot_2.flags"],
+        ["--flagfile", "flmn_omniglot_2.flags"],
+    ):
+        argv = ["train.py", *words, "--seed=3"]
+        made.append(configs.make_config(configs.parse(argv), configs.config_name(argv)))
+    assert made[0] == made[1] and made[0].name == "flmn_omniglot_2" and made[0].train.seed == 3

@@ -254,3 +254,15 @@ def test_embedding_is_the_encoders_and_flat_pixels_have_none(make_learner):
     assert make_learner("flmn").embed(images) is None
     learner = make_learner("flmn", encoder="conv")
     np.testing.assert_array_equal(learner.embed(images), learner.encoder(images))
+
+
+@pytest.mark.parametrize(
+    "name, options, words",
+    [
+        ("mann", {"rows": 3, "heads": 4}, "--heads must be at most --rows=3"),
+        ("ntm", {"rows": 3, "shifts": 2}, "--rows must be at least 5 with --shifts=2"),
+    ],
+)
+def test_a_memory_too_small_is_refused_in_one_line(name, options, words, make_learner):
+    with pytest.raises(UserError, match=words):
+        make_learner(name, **options)

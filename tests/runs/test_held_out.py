@@ -85,24 +85,24 @@ def test_classes_of_a_test_that_trained_are_counted():
     named, mini = splits.stored("vinyals"), splits.stored("ravi", "mini_imagenet")
     everything = (*named.train, *named.validation, *named.test)
     own = config_of(DataOptions(dataset="omniglot", split="vinyals"))
-    found = held_out.trained_on(own, "omniglot", everything, named.sha256())
+    found = held_out.trained_on(own, named.describe(), "omniglot", everything)
     assert found == set(named.train)
     both = config_of(DataOptions(dataset="omniglot"), train_on_validation=True)
-    found = held_out.trained_on(both, "omniglot", everything, named.sha256())
+    found = held_out.trained_on(both, named.describe(), "omniglot", everything)
     assert found == {*named.train, *named.validation}
     assert len(found.intersection(splits.stored("characters").test)) == 306
-    assert held_out.trained_on(both, "mnist", ("0", "1"), named.sha256()) == found
+    assert held_out.trained_on(both, named.describe(), "mnist", ("0", "1")) == found
     # synsets have one name in all of ImageNet's relatives
-    tiny, sha256 = DataOptions(dataset="tiny_imagenet"), splits.stored("tiny", "tiny_imagenet")
-    found = held_out.trained_on(config_of(tiny), "mini_imagenet", (), sha256.sha256())
+    tiny, before = DataOptions(dataset="tiny_imagenet"), splits.stored("tiny", "tiny_imagenet")
+    found = held_out.trained_on(config_of(tiny), before.describe(), "mini_imagenet", ())
     assert found.intersection((*mini.train, *mini.validation, *mini.test))
     # a drawn split is known of the run's own classes, and of no others
     drawn = config_of(DataOptions(dataset="folder", split_seed=3))
     names = tuple("abcdefghij")
     split = splits.shuffled(names, 3)
-    assert held_out.trained_on(drawn, "folder", names, split.sha256()) == set(split.train)
-    assert held_out.trained_on(drawn, "folder", (*names, "k"), split.sha256()) == set()
-    assert held_out.trained_on(drawn, "mnist", ("0",), split.sha256()) == set()
+    assert held_out.trained_on(drawn, split.describe(), "folder", names) == set(split.train)
+    assert held_out.trained_on(drawn, split.describe(), "folder", (*names, "k")) == set()
+    assert held_out.trained_on(drawn, split.describe(), "mnist", ("0",)) == set()
 
 
 def test_a_test_of_classes_that_trained_says_so(pictures, tmp_path):  # noqa: F811

@@ -38,3 +38,17 @@ def test_what_is_not_said_is_usual(said, expected):
 def test_more_ways_than_a_model_tells_apart_are_refused():
     with pytest.raises(UserError, match="--way must be at most 5, as trained. Received: 20"):
         settings(fixed=5, way=(5, 20))
+
+
+@pytest.mark.parametrize(
+    "plan, said, words",
+    [
+        (plans.sequence_plan, {"views": 4}, "--views is for queries after a support set"),
+        (plans.sequence_plan, {"finetune_steps": 3}, "--finetune_steps is for queries"),
+        (plans.sequence_plan, {"eval_queries": 2}, "--eval_queries is for queries"),
+        (plans.few_shot_plan, {"rounds": True}, "--rounds is for sequences"),
+    ],
+)
+def test_what_the_protocol_does_not_read_is_refused(plan, said, words):
+    with pytest.raises(UserError, match=words):
+        plan(None, SimpleNamespace(train=None), None, TestOptions(**said))

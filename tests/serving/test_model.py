@@ -120,3 +120,10 @@ def test_integers_are_taken_where_labels_are(in_memory, pictures):
         query_images=pictures[None, 3:],
     )
     assert found["probabilities"].shape == (1, 2, 3) and found["labels"].dtype == np.int64
+
+
+def test_the_reason_of_an_error_inside_a_graph_is_not_where_it_happened():
+    words = "Graph execution error:\n\nDetected at node a/b defined at (most recent call last):\n"
+    words += "<stack traces unavailable>\nInvalid PNG data, size 2114\n\t [[{{node a/b}}]] [Op:__f]"
+    assert model.reason(ValueError(words)) == "Invalid PNG data, size 2114"
+    assert model.reason(ValueError("Graph execution error:")) == "Graph execution error:"

@@ -1,12 +1,13 @@
 """JSON to tensors, by the rules that TensorFlow Serving's API page documents."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from oneshot_tf.serving import rest_values
+from oneshot_tf.serving import predicting, rest_values
 from oneshot_tf.serving.rest_values import RequestError
 
 FLOATS = {"x": tf.TensorSpec([None, 2], tf.float32)}
@@ -75,6 +76,7 @@ REFUSED = [
     ({"inputs": {"y": [2**63]}}, INTS, "int64"),
     ({"inputs": {"y": [2**70]}}, INTS, "int64"),
     ({"inputs": {"y": [True]}}, INTS, "not of expected type: int64"),
+    ('{"inputs": {"s_bytes": ' + "[" * 33 + '"a"' + "]" * 33 + "}}", STRINGS, "nested too deep"),
     ({"inputs": {"s_bytes": [3]}}, STRINGS, "not of expected type: string"),
     ({"inputs": {"s_bytes": [{"b64": "a", "c": 1}]}}, STRINGS, "base64"),
     ({"inputs": {"s_bytes": [{"b64": "*"}]}}, STRINGS, "base64 decode"),
@@ -122,3 +124,14 @@ def test_answers_keep_every_bit_and_bytes():
         "outputs": ["x"]
     }
     assert "NaN" in rest_values.answer({"a": np.array([np.nan], np.float32)}, False)
+
+
+@pytest.mark.parametrize("specs", [FLOATS, INTS, STRINGS])
+@pytest.mark.parametrize("depth", [33, 500, 990, 20_000])
+def test_lists_nested_too_deep_are_refused(specs, depth):
+    (name,) = specs
+    body = '{"inputs": {"' + name + '": ' + "[" * depth + "]" * depth + "}}"
+    version = SimpleNamespace(inputs={"serving_default": specs}, functions={})
+    with pytest.raises(RequestError) as error:
+        predicting.predict(version, body.encode(), None)
+    assert error.value.status == 400 and len(error.value.message) < 400
