@@ -47,6 +47,7 @@ class FeatureLabelCell(MemoryCell):
       key_strength: multiply the cosines of Eq. 2 by a learned 1 + softplus(.), as NTM's beta;
         without (the paper), a softmax over numbers in [-1, 1] is nearly flat.
       initial_strength: the strength at the start of training.
+      least_norm: rows much shorter than this count as empty, of `addressing.cosine`.
       key: "own": the key k_t is a head of its own (the paper); "feature": k_t = a^f_t, the memory is
         searched by the code that is written to it.
       read_after_write: read from M_t, as Eq. 2 says; else from M_{t-1}.
@@ -64,6 +65,7 @@ class FeatureLabelCell(MemoryCell):
         write_gate,
         key_strength,
         initial_strength,
+        least_norm,
         key,
         read_after_write,
         erase_label,
@@ -73,6 +75,7 @@ class FeatureLabelCell(MemoryCell):
         self.rows, self.width = rows, width
         self.usage_decay, self.write_gate = usage_decay, write_gate
         self.key_strength, self.initial_strength = key_strength, initial_strength
+        self.least_norm = least_norm
         self.key = key
         self.read_after_write, self.erase_label = read_after_write, erase_label
         self.read_width = width
@@ -133,7 +136,7 @@ class FeatureLabelCell(MemoryCell):
         labels = access.add(labels, label_weights, add_label[:, None])  # Eq. 10, [B, N, M]
         searched = features if self.read_after_write else state.features
         read_weights = addressing.content_weights(  # Eq. 1, 2, [B, 1, N]
-            key[:, None], searched, strength
+            key[:, None], searched, strength, self.least_norm
         )
         read = access.read(labels, read_weights)[:, 0]  # Eq. 3, [B, M]
         usage = addressing.update_usage(  # Eq. 4, [B, N]

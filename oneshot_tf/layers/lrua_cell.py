@@ -49,6 +49,7 @@ class LRUACell(MemoryCell):
         i to the i-th least used row.
       key_strength: multiply the cosines by a learned 1 + softplus(.); the paper has none.
       initial_strength: the strength at the start of training.
+      least_norm: rows much shorter than this count as empty, of `addressing.cosine`.
       read_after_write: read from M_t (the paper); else from M_{t-1}.
     """
 
@@ -66,6 +67,7 @@ class LRUACell(MemoryCell):
         shared_rows,
         key_strength,
         initial_strength,
+        least_norm,
         read_after_write,
         **kwargs,
     ):
@@ -74,6 +76,7 @@ class LRUACell(MemoryCell):
         self.usage_decay, self.write_gate = usage_decay, write_gate
         self.add_vector, self.shared_rows = add_vector, shared_rows
         self.key_strength, self.initial_strength = key_strength, initial_strength
+        self.least_norm = least_norm
         self.read_after_write = read_after_write
         self.read_width = heads * width
         self.output_width = units + heads * width
@@ -132,7 +135,9 @@ class LRUACell(MemoryCell):
         memory = access.clear_rows(state.memory, unused[:, 0])  # [B, N, M]
         memory = access.add(memory, write_weights, adds)  # Eq. 23, [B, N, M]
         searched = memory if self.read_after_write else state.memory
-        read_weights = addressing.content_weights(keys, searched, strength)  # Eq. 17, 18, [B, R, N]
+        read_weights = addressing.content_weights(  # Eq. 17, 18, [B, R, N]
+            keys, searched, strength, self.least_norm
+        )
         reads = access.read(searched, read_weights)  # Eq. 19, [B, R, M]
         reads = tf.reshape(reads, [-1, self.read_width])  # [B, R M]
         usage = addressing.update_usage(  # Eq. 20, [B, N]

@@ -71,6 +71,12 @@ def conv_blocks_option(default):
     return option(default, help, low=1, high=5, search=[2, 3], formerly="encoder_blocks")
 
 
+def centred_option(default):
+    """Its option `centred`."""
+    help = "the conv encoder's features are less what all pictures share (batch norm, no weights)"
+    return option(default, help, earlier=False)
+
+
 def make(options, image_shape, vocabulary, precision, make_network=None):
     """The layer that embeds pictures [n, H, W, C] or sentences [n, L]: -> float32 [n, D].
 
@@ -111,7 +117,7 @@ def make(options, image_shape, vocabulary, precision, make_network=None):
 def make_small(options, precision):
     """The encoder of a sequence learner's pictures, by its `SequenceOptions`."""
     if options.encoder == "conv":
-        return ConvEncoder(options.filters, options.blocks, precision)
+        return ConvEncoder(options.filters, options.blocks, options.centred, precision)
     return FlatEncoder()
 
 

@@ -45,6 +45,7 @@ class FLMNOptions(UsageOptions):
     )
     filters: int = encoders.conv_filters_option(32, [16, 32, 64])
     blocks: int = encoders.conv_blocks_option(3)
+    centred: bool = encoders.centred_option(True)
     key: str = option(
         "feature",
         "the memory is searched by the feature code that is written to it, or by a key of its own "
@@ -52,6 +53,13 @@ class FLMNOptions(UsageOptions):
         choices=("own", "feature"),
         search=["own", "feature"],
         earlier="own",
+    )
+    least_norm: float = option(
+        0.1,
+        "rows much shorter than this count as empty in the search (paper: 0)",
+        low=0.0,
+        search=[0.0, 0.01, 0.1],
+        earlier=0.0,
     )
     rows: int = option(
         64, "rows of each memory, N (paper: half of MANN's 128)", low=1, search=[64, 128]
@@ -91,6 +99,7 @@ class FLMN(UsageLearner):
             write_gate=options.write_gate,
             key_strength=options.key_strength,
             initial_strength=options.initial_strength,
+            least_norm=options.least_norm,
             key=options.key,
             read_after_write=options.read_after_write,
             erase_label=options.erase_label,

@@ -50,6 +50,7 @@ class MANN(UsageLearner):
             shared_rows=options.shared_rows,
             key_strength=options.key_strength,
             initial_strength=options.initial_strength,
+            least_norm=options.least_norm,
             read_after_write=options.read_after_write,
             name="cell",
         )

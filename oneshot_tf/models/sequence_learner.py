@@ -40,6 +40,7 @@ class SequenceOptions(Options):
     )
     filters: int = encoders.conv_filters_option(16, [8, 16, 32])
     blocks: int = encoders.conv_blocks_option(2)
+    centred: bool = encoders.centred_option(False)
     controller: str = option(
         "lstm", "lstm (the papers) or mlp, feed-forward", choices=("lstm", "mlp")
     )

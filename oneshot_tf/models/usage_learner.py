@@ -27,6 +27,9 @@ class UsageOptions(SequenceOptions):
     initial_strength: float = option(
         6.0, "key strength at the start", low=1.01, search=(2.0, 16.0, "log")
     )
+    least_norm: float = option(
+        0.0, "rows much shorter than this count as empty in the search (papers: 0)", low=0.0
+    )
     read_after_write: bool = option(
         True, "read the memory after the write of the step (papers: true)"
     )

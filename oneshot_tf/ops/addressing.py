@@ -13,12 +13,14 @@ _EPSILON = (
 )
 
 
-def cosine(keys, memory):
+def cosine(keys, memory, least_norm=0.0):
     """Cosine of every key with every row, [NTM] Eq. 6, [FLMN] Eq. 1.
 
     Args:
       keys: [B, H, M].
       memory: [B, N, M].
+      least_norm: rows much shorter than this have no direction: a row m counts as
+        m / sqrt(|m|^2 + least_norm^2). 0 (the papers): every row has one, however short.
 
     Returns:
       [B, H, N] in [-1, 1]; 0 for an all-zero key or row.
@@ -26,23 +28,25 @@ def cosine(keys, memory):
     shapes.check(keys=(keys, "B H M"), memory=(memory, "B N M"))
     key_norm = tf.math.rsqrt(tf.reduce_sum(tf.square(keys), axis=2) + _EPSILON)
     ones = tf.ones([memory.shape[2]], memory.dtype)  # a product, which XLA sums faster on a CPU
-    row_norm = tf.math.rsqrt(tf.tensordot(tf.square(memory), ones, 1) + _EPSILON)
+    least = max(least_norm**2, _EPSILON)
+    row_norm = tf.math.rsqrt(tf.tensordot(tf.square(memory), ones, 1) + least)
     products = tf.matmul(keys, memory, transpose_b=True)
     return products * key_norm[:, :, None] * row_norm[:, None, :]
 
 
-def content_weights(keys, memory, strength=None):
+def content_weights(keys, memory, strength=None, least_norm=0.0):
     """Softmax of cosines over the rows, [NTM] Eq. 5, [FLMN] Eq. 2.
 
     Args:
       keys: [B, H, M].
       memory: [B, N, M].
       strength: [B, H] factor on the cosines, beta of [NTM]; None is 1, as in [MANN] and [FLMN].
+      least_norm: of `cosine`.
 
     Returns:
       [B, H, N], rows sum to 1.
     """
-    similarity = cosine(keys, memory)
+    similarity = cosine(keys, memory, least_norm)
     if strength is not None:
         shapes.check(keys=(keys, "B H M"), strength=(strength, "B H"))
         similarity *= strength[:, :, None]

@@ -93,6 +93,7 @@ def our_step(pictures, labels):
         encoder="flat",
         write_gate="scalar",
         key_strength=False,
+        least_norm=0.0,
         erase_label=False,
         key="own",
         answer_units=0,

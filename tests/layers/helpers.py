@@ -114,7 +114,7 @@ def one_of_each_cell(controller="lstm"):
     from oneshot_tf.layers.ntm_cell import NTMCell
     from oneshot_tf.layers.plain_cell import PlainCell
 
-    shared = {"usage_decay": 0.9, "key_strength": True, "initial_strength": 2.0}
+    shared = {"usage_decay": 0.9, "key_strength": True, "initial_strength": 2.0, "least_norm": 0.1}
     sizes = (controller, UNITS, ROWS, WIDTH)
     return {
         "flmn": build(

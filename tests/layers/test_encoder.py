@@ -48,6 +48,31 @@ def test_mixed_precision_keeps_weights_and_features_in_float32():
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 4.0, rtol=1e-3)
 
 
+def test_centred_features_share_nothing_in_a_batch_and_follow_running_averages_in_a_test(random):
+    images = random.random((64, 9, 9, 1)).astype(np.float32)
+    encoder = ConvEncoder(filters=8, blocks=2, centred=True)
+    plain = ConvEncoder(filters=8, blocks=2)
+    plain(images)
+    embedded = plain(images, training=True).numpy()
+    assert cosines(embedded).mean() > 0.8  # what the option is for
+    embedded = encoder(images, training=True).numpy()
+    assert abs(cosines(embedded).mean()) < 0.05
+    np.testing.assert_allclose(np.linalg.norm(embedded, axis=1), INITIAL_LENGTH, rtol=1e-5)
+    for _ in range(400):
+        encoder(images, training=True)
+    together = encoder(images, training=False).numpy()
+    np.testing.assert_allclose(together, encoder(images, training=True), atol=0.1)
+    alone = np.concatenate([encoder(image[None], training=False) for image in images])
+    np.testing.assert_allclose(together, alone, atol=5e-3)
+    assert len(encoder.trainable_variables) == len(plain.trainable_variables)
+
+
+def cosines(embedded):
+    """Of every two different ones."""
+    unit = embedded / np.linalg.norm(embedded, axis=1, keepdims=True)
+    return (unit @ unit.T)[~np.eye(len(unit), dtype=bool)]
+
+
 def shake(layer, seed=0):
     random = np.random.default_rng(seed)
     for variable in layer.variables:
@@ -56,10 +81,12 @@ def shake(layer, seed=0):
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 @pytest.mark.parametrize("training", [False, True])
-def test_conv_encoder_is_a_function_of_its_weights(random, precision, training):
+@pytest.mark.parametrize("centred", [False, True])
+def test_conv_encoder_is_a_function_of_its_weights(random, precision, training, centred):
     """With its own weights to the bit what it gives; with another's what that one gives."""
-    ours = ConvEncoder(filters=3, blocks=2, precision=precision)
-    theirs = ConvEncoder(filters=3, blocks=2, precision=precision)
+    ours, theirs = (
+        ConvEncoder(filters=3, blocks=2, centred=centred, precision=precision) for _ in range(2)
+    )
     images = tf.constant(random.random((4, 9, 9, 2)), tf.float32)
     for seed, layer in enumerate((ours, theirs)):
         layer(images)

@@ -32,7 +32,7 @@ COMBINATIONS = [
         ["feature", "own"], ["scalar", "step"], [False, True], [False, True], [False, True]
     )
 ]
-DEFAULTS = {"usage_decay": 0.9, "initial_strength": 3.0}
+DEFAULTS = {"usage_decay": 0.9, "initial_strength": 3.0, "least_norm": 0.5}
 
 
 def make(controller="lstm", **options):
@@ -46,7 +46,7 @@ def make(controller="lstm", **options):
 )
 def test_against_loops(controller, options):
     def loops(weights, inputs, state):
-        settings = {**options, "width": WIDTH, "usage_decay": 0.9}
+        settings = {**DEFAULTS, **options, "width": WIDTH}
         return flmn.step(controller, weights, settings, inputs, state)
 
     check_against_loops(make(controller, **options), loops)

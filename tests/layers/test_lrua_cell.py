@@ -25,7 +25,7 @@ COMBINATIONS = [
         ["key", "separate"], [False, True], ["scalar", "step"], [False, True]
     )
 ]
-DEFAULTS = {"usage_decay": 0.9, "key_strength": True, "initial_strength": 3.0}
+DEFAULTS = {"usage_decay": 0.9, "key_strength": True, "initial_strength": 3.0, "least_norm": 0.5}
 
 
 def make(controller="lstm", heads=4, **options):

@@ -7,7 +7,7 @@ import numpy as np
 from tests.numpy_reference.elementary import softmax
 
 
-def cosine(keys, memory):
+def cosine(keys, memory, least_norm=0.0):
     """keys [B, H, M], memory [B, N, M] -> [B, H, N]; 0 beside an all-zero vector."""
     out = np.zeros((keys.shape[0], keys.shape[1], memory.shape[1]))
     for b in range(keys.shape[0]):
@@ -19,13 +19,14 @@ def cosine(keys, memory):
                     key_square += float(keys[b, h, m]) ** 2
                     row_square += float(memory[b, n, m]) ** 2
                 floor = 1e-12  # the same as in the package: memories start at 1e-6
-                out[b, h, n] = product / math.sqrt((key_square + floor) * (row_square + floor))
+                least = max(floor, least_norm**2)
+                out[b, h, n] = product / math.sqrt((key_square + floor) * (row_square + least))
     return out
 
 
-def content_weights(keys, memory, strength=None):
+def content_weights(keys, memory, strength=None, least_norm=0.0):
     """Softmax of strength [B, H] times cosine over the rows: [B, H, N]."""
-    out = cosine(keys, memory)
+    out = cosine(keys, memory, least_norm)
     for b in range(out.shape[0]):
         for h in range(out.shape[1]):
             factor = 1.0 if strength is None else float(strength[b, h])

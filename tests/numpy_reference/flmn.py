@@ -44,7 +44,9 @@ def step(kind, weights, options, inputs, state):
         labels = access.clear_rows(labels, state["cleared"])
     labels = access.add(labels, state["write_weights"][:, None], head["add_label"])
     searched = features if options["read_after_write"] else state["features"]
-    read_weights = addressing.content_weights(head["key"], searched, head["strength"])
+    read_weights = addressing.content_weights(
+        head["key"], searched, head["strength"], options["least_norm"]
+    )
     read = access.read(labels, read_weights)[:, 0]
     usage = addressing.update_usage(state["usage"], read_weights, write, options["usage_decay"])
     new = {

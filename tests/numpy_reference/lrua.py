@@ -55,7 +55,9 @@ def step(kind, weights, options, inputs, state):
     memory = access.clear_rows(state["memory"], unused[:, 0])
     memory = access.add(memory, write, head["add"])
     searched = memory if options["read_after_write"] else state["memory"]
-    read_weights = addressing.content_weights(head["key"], searched, head["strength"])
+    read_weights = addressing.content_weights(
+        head["key"], searched, head["strength"], options["least_norm"]
+    )
     reads = access.read(searched, read_weights).reshape(len(inputs), -1)
     usage = addressing.update_usage(state["usage"], read_weights, write, options["usage_decay"])
     new = {

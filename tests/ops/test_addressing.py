@@ -38,10 +38,22 @@ def close(actual, expected, tolerance=1e-5):
 
 
 @several
-@hypothesis.given(sizes, st.integers(0, 99))
-def test_cosine(sizes, seed):
+@hypothesis.given(sizes, st.integers(0, 99), st.sampled_from([0.0, 0.3, 2.0]))
+def test_cosine(sizes, seed, least):
     keys, memory = draw("BHM", sizes, seed), draw("BNM", sizes, seed)
-    close(call(addressing.cosine, keys, memory), reference.cosine(keys, memory))
+    found = call(lambda k, m: addressing.cosine(k, m, least), keys, memory)
+    close(found, reference.cosine(keys, memory, least))
+
+
+def test_a_row_much_shorter_than_the_least_norm_counts_as_empty():
+    keys = tf.constant(draw("BHM"))
+    short = 1e-4 * keys  # rows in the very direction of the keys
+    np.testing.assert_allclose(
+        tf.linalg.diag_part(addressing.cosine(keys, short)), np.ones((2, 3)), rtol=1e-2
+    )
+    assert np.abs(addressing.cosine(keys, short, least_norm=0.1)).max() < 1e-2
+    long = addressing.cosine(keys, 100.0 * keys, least_norm=0.1)
+    np.testing.assert_allclose(tf.linalg.diag_part(long), np.ones((2, 3)), rtol=1e-5)
 
 
 @several
