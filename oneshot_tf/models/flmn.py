@@ -71,14 +71,6 @@ class FLMNOptions(UsageOptions):
         search=[0, 128],
         earlier=0,
     )
-    guess_weight: float = option(
-        0.1,
-        "weight in the loss of first presentations, which can only be guessed (the paper: 1)",
-        low=0.0,
-        high=1.0,
-        search=(0.01, 1.0, "log"),
-        earlier=1.0,
-    )
     erase_label: bool = option(
         True, "clear a label row when its feature row is reused (paper: false)"
     )
