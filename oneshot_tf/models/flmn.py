@@ -18,6 +18,8 @@ All of that was with a key of its own. With one code (--key=feature), accuracy a
 
     linear answer                                    90.4 / 98.8 / 99.5
     a hidden layer of 128 before it (default)        96.7 / 99.1 / 99.6
+    the same, --centred --least_norm=0.1 (default)   97.0 / 99.5 / 99.7
+    and first presentations in full (default)        96.8 / 99.4 / 99.7, 17.6 instead of 12.7 at the 1st
 """
 
 import dataclasses
