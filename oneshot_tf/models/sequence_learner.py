@@ -41,9 +41,7 @@ class SequenceOptions(Options):
     filters: int = encoders.conv_filters_option(16, [8, 16, 32])
     blocks: int = encoders.conv_blocks_option(2)
     centred: bool = encoders.centred_option(False)
-    controller: str = option(
-        "lstm", "lstm (the papers) or mlp, feed-forward", choices=("lstm", "mlp")
-    )
+    controller: str = option("lstm", "lstm (papers) or mlp, feed-forward", choices=("lstm", "mlp"))
     hidden_size: int = option(200, "units of the controller", low=1, search=[100, 200, 300])
     guess_weight: float = option(
         1.0,
