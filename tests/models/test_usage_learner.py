@@ -86,6 +86,23 @@ def test_an_answer_from_what_was_read_alone_does_not_see_the_picture_past_the_me
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_empty_rows_and_what_pictures_share_are_left_out_where_asked(make_learner, name):
+    """Both options reach the layers, and a run made before they were there has neither."""
+    episode, found = make_episode(), []
+    for options in ({"least_norm": 0.0}, {"least_norm": 0.5}):
+        learner = make_learner(name, encoder="conv", centred=True, **options)
+        for i, weight in enumerate(learner.trainable_variables):
+            weight.assign(0.3 * tf.random.stateless_normal(weight.shape, [i, 7]))
+        _, weights = learner.explained(episode)
+        found.append(weights["read_weights"].numpy())
+    assert np.abs(found[0] - found[1]).max() > 1e-3
+    embedded = learner.encode_images(episode.inputs, True).numpy().reshape(-1, 16)
+    assert abs(embedded.mean()) < 0.05 * np.abs(embedded).max()  # a ReLU's are above 0
+    before = from_fields(type(learner.options), {"hidden_size": 16})
+    assert (before.centred, before.least_norm) == (False, 0.0)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_model_without_them_is_the_one_that_was_there(make_learner, name):
     learner = make_learner(name, answer_units=0)
     stored = {"hidden_size": 16}
