@@ -99,8 +99,10 @@ class ConvEncoder(keras.layers.Layer):
           images: [n, H, W, C].
           training: normalise by the batch's statistics, and move the running ones.
         """
-        embedded = self.stack(images, training=training)
-        return self._finished(embedded, self.length, training)
+        embedded = tf.cast(self.stack(images, training=training), tf.float32)
+        if self.centre is not None:
+            embedded = self.centre(embedded, training=training)
+        return _at_length(embedded, self.length)
 
     @property
     def learned(self):
@@ -138,21 +140,13 @@ class ConvEncoder(keras.layers.Layer):
             )
             features = tf.nn.max_pool2d(tf.nn.relu(features), 2, strides=2, padding="SAME")
         width = features.shape[1] * features.shape[2] * features.shape[3]
-        return self._finished(
-            tf.reshape(features, [-1, width]), learned.length, training, moves=False
-        )
-
-    def _finished(self, features, length, training, moves=True):
-        """features [n, D] -> float32 [n, D], centred where asked, all of one length."""
-        features = tf.cast(features, tf.float32)
-        if self.centre is not None and training and not moves:
-            mean, variance = tf.nn.moments(features, axes=[0])
-            features = tf.nn.batch_normalization(
-                features, mean, variance, None, None, self.centre.epsilon
-            )
-        elif self.centre is not None:
-            features = self.centre(features, training=training)
-        return length * tf.math.l2_normalize(features, axis=1, epsilon=1e-12)
+        features = tf.cast(tf.reshape(features, [-1, width]), tf.float32)
+        if self.centre is not None:
+            norm = self.centre
+            kept = (norm.moving_mean, norm.moving_variance)
+            mean, variance = tf.nn.moments(features, [0]) if training else kept
+            features = tf.nn.batch_normalization(features, mean, variance, None, None, norm.epsilon)
+        return _at_length(features, learned.length)
 
     def _parts(self):
         """(convolutions, batch norms) of the stack, in order."""
@@ -165,3 +159,8 @@ class ConvEncoder(keras.layers.Layer):
             2.0 * tf.reduce_prod(layer.kernel.shape).numpy() * layer.output_shape[1] ** 2
             for layer in self._parts()[0]
         )
+
+
+def _at_length(features, length):
+    """float32 features [n, D], all of one length."""
+    return length * tf.math.l2_normalize(features, axis=1, epsilon=1e-12)
