@@ -1,6 +1,6 @@
 """Options as frozen dataclasses: default, help, allowed values and search space in one place.
 
-Flags are made from these (`oneshot_tf/flags.py`), configs are stored from these, and library code
+Flags are made from these (`oneshot_tf/commands/flags.py`), configs are stored from these, and library code
 takes them as arguments. The same name means the same thing everywhere.
 """
 

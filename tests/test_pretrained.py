@@ -39,6 +39,7 @@ def test_it_is_small_and_comes_with_card_and_record(export):
     assert size < (12e6 if fields["model"] == "mmnet" else 5e6)  # its contextual learner is large
     record = json.loads((path / "record.json").read_text())
     assert record["config"] == fields["config"] == path.parent.name
+    assert record["protocol"]["episodes"] == 1000
     assert (path / "model_card.md").read_text().startswith(f"# {path.parent.name}")
 
 

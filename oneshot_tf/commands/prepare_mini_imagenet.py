@@ -23,4 +23,6 @@ def main(argv):
     target = mini_imagenet_files.prepare(
         pathlib.Path(parsed.get("imagenet")), pathlib.Path(parsed.get("data_dir"))
     )
-    print(f"Done: {target}. Next: python train.py --dataset=mini_imagenet --data_dir=...")
+    print(
+        f"Done: {target}. Next: python train.py --model=matching --dataset=mini_imagenet --data_dir=..."
+    )

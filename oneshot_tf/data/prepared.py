@@ -170,7 +170,7 @@ def check_memory(needed):
     if needed > there:
         raise UserError(
             f"--read=memory needs room for {needed / 2**30:.1f} GiB of pictures. Received: a machine "
-            f"of {there / 2**30:.1f} GiB; leave it out, or say --read=files"
+            f"of {there / 2**30:.1f} GiB; say --read=files"
         )
 
 

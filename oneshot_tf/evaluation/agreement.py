@@ -18,8 +18,9 @@ from oneshot_tf.evaluation import paired, records
 QUANTILES = {2: 9.925, 3: 5.841, 4: 4.604, 5: 4.032, 6: 3.707, 7: 3.499, 8: 3.355}
 NORMAL = 2.576
 # how much trainings differ where too few seeds show it: this share of the error, at least so much.
-# FLMN after 100,000 episodes has 6 to 10 %; from one seed, on one core and on two, it was 0.8 points
-# apart at an error of 4.8 % after 4,000
+# FLMN after 100,000 episodes has 1 to 7 % to the letter, and 0.04 to 0.2 points at its defaults (2nd to
+# 10th presentation); from one seed, on one core and on two, it was 0.8 points apart at an error of 4.8 %
+# after 4,000
 SHARE, LEAST = 0.1, 0.2
 
 

@@ -43,7 +43,7 @@ class MemoryCell(keras.layers.Layer):
     `gates = inputs[t] @ kernel + bias + recurrent_inputs(state) @ recurrent_kernel`. The first product
     does not depend on the state, so it is made for all steps at once.
 
-    Subclasses give `read_width`, `initial_state`, `recurrent_inputs`, `step` and, for figures,
+    Subclasses give `read_width`, `initial_state`, `fed_back`, `step` and, for figures,
     `trace`.
     """
 

@@ -79,7 +79,9 @@ def sequence_plan(learner, config, source, test):
 def few_shot_plan(learner, config, source, test):
     """Accuracy on queries, for the ways and shots given or the usual ones; as `sequence_plan`."""
     if test.rounds:
-        raise UserError("--rounds is for sequences; use --protocol=sequence")
+        if SequenceEpisode in learner.answers:
+            raise UserError("--rounds is for sequences; use --protocol=sequence")
+        raise UserError("--rounds is for models that answer sequences; leave it out")
     settings = settings_of(learner, source, test)
     queries = queries_of(learner, test)
     logits_of, described = protocols.answering(

@@ -59,7 +59,10 @@ def test_the_command(options, tmp_path, capsys):
     words = [f"--dataset={options.dataset}", f"--data_dir={options.data_dir}", "--image_size=8"]
     prepare.main(["prepare", *words, "--channels=3", f"--output={tmp_path / 'out'}"])
     line = capsys.readouterr().out
-    assert line.startswith("Done: 12 pictures of 4 classes in 3 shards, 0.00 GiB. Next: python")
+    assert line == (
+        "Done: 12 pictures of 4 classes in 3 shards, 0.00 GiB. Next: python train.py --model=matching "
+        f"--dataset={options.dataset} --data_dir={tmp_path / 'out'} --image_size=8 --channels=3 --read=files\n"
+    )
     assert_same(read(options, tmp_path / "out"), read(options, options.data_dir))
 
 

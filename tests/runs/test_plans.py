@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode
 from oneshot_tf.errors import UserError
 from oneshot_tf.runs import plans
 from oneshot_tf.test_options import TestOptions
@@ -46,9 +47,22 @@ def test_more_ways_than_a_model_tells_apart_are_refused():
         (plans.sequence_plan, {"views": 4}, "--views is for queries after a support set"),
         (plans.sequence_plan, {"finetune_steps": 3}, "--finetune_steps is for queries"),
         (plans.sequence_plan, {"eval_queries": 2}, "--eval_queries is for queries"),
-        (plans.few_shot_plan, {"rounds": True}, "--rounds is for sequences"),
+        (
+            plans.few_shot_plan,
+            {"rounds": True},
+            "--rounds is for sequences; use --protocol=sequence",
+        ),
     ],
 )
 def test_what_the_protocol_does_not_read_is_refused(plan, said, words):
+    learner = SimpleNamespace(answers=(SequenceEpisode,))
     with pytest.raises(UserError, match=words):
-        plan(None, SimpleNamespace(train=None), None, TestOptions(**said))
+        plan(learner, SimpleNamespace(train=None), None, TestOptions(**said))
+
+
+def test_rounds_are_refused_where_no_sequences_are_answered():
+    learner = SimpleNamespace(answers=(FewShotEpisode,))
+    with pytest.raises(
+        UserError, match="--rounds is for models that answer sequences; leave it out"
+    ):
+        plans.few_shot_plan(learner, SimpleNamespace(train=None), None, TestOptions(rounds=True))
