@@ -167,10 +167,12 @@ def _config(model, dataset, options):
     values = {"model": model, "dataset": str(dataset)}
     if values["dataset"] not in data.DATASETS and pathlib.Path(dataset).is_dir():
         values |= {"dataset": "folder", "data_dir": str(dataset)}
+    spans = {field.name for field in dataclasses.fields(TrainOptions) if flags.spans(field)}
     for name, value in options.items():
-        if isinstance(value, (tuple, list)) and name in ("way", "shot"):
-            low, high = value
-            values |= {name: high, f"{name}_from": low}
+        if name in spans:  # one number is no span, whatever the model's default is
+            pair = isinstance(value, (tuple, list))
+            low, high = value if pair else (None, value)
+            values |= {f"{name}_from": low, **values, name: high}
         else:
             values[name] = str(value) if isinstance(value, os.PathLike) else value
     own = data.find(values["dataset"]).Options, models.find(model).Options

@@ -111,6 +111,15 @@ def test_a_folder_of_pictures_and_pairs(folder):
     assert all(picture.dtype == np.uint8 and picture.ndim == 3 for picture in drawn.values())
 
 
+def test_one_number_is_no_span_whatever_the_model_draws_by_default(folder):
+    options = {**SMALL, "shot": 2, "way": 3}
+    for model in ("matching", "mmnet"):  # one draws shots, the other ways and shots
+        train = oneshot_tf.train(model, folder, episodes=1, **options).config.train
+        assert (train.way, train.way_from, train.shot, train.shot_from) == (3, None, 2, None)
+    run = oneshot_tf.train("matching", folder, episodes=1, **{**options, "shot_from": 1})
+    assert (run.config.train.shot, run.config.train.shot_from) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

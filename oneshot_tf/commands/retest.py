@@ -37,8 +37,12 @@ def eval_words(record):
     own = record["dataset"] == record["train"]["dataset"]
     if not own:
         words.append(f"--dataset={record['dataset']}")
-    if record["split"]["name"] not in ("all", given["split"]) and (given["split"] or not own):
-        words.append(f"--split={record['split']['name']}")
+    split = record["split"]["name"].partition("-")[0]  # a drawn one is called random-<seed>
+    usual = given["split"]
+    if usual is None and own:
+        usual = next(iter(data.find(record["dataset"]).splits), "random")
+    if split not in ("all", usual):
+        words.append(f"--split={split}")
     if protocol["kind"] == "few_shot":
         words += _of_queries(record)
     elif protocol["way"] != record["options"]["train"]["way"]:

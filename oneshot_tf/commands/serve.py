@@ -60,7 +60,7 @@ def main(argv):
     said = f"Serving on http://{host}:{bound.getsockname()[1]} (Ctrl-C stops it)"
     app = web.make_app(server)
     code = web_server.serve(app, bound, settings.timeout, lambda: log(said))
-    pool.close()
+    server.close()
     log("Stopped")
     return code
 

@@ -6,11 +6,12 @@ run with a workdir of its own, judged on validation classes. Run again, the sear
 
 import dataclasses
 import pathlib
+import sys
 
 import keras_tuner
 
 from oneshot_tf.commands import configs
-from oneshot_tf.errors import UserError
+from oneshot_tf.errors import Diverged, UserError
 from oneshot_tf.files import dump, write_text
 from oneshot_tf.options import field_type
 from oneshot_tf.runs import experiment
@@ -56,6 +57,9 @@ class Tuner(keras_tuner.engine.base_tuner.BaseTuner):
         try:
             experiment.train(config, workdir)
             accuracy = best_validation(workdir)
+        except Diverged as cause:  # a finding about its values, and again so if it is run again
+            print(f"trial {trial.trial_id}: {cause}", file=sys.stderr)
+            accuracy = 0.0
         except (Interrupted, UserError) as cause:
             # keras-tuner would count it as this trial's failure, and go on with the next
             raise Stopped(cause) from cause

@@ -98,4 +98,5 @@ SOURCE = DataSource(
     defaults={**COLOUR, "image_size": 224, "random_crop": 16, "read": "files"},
     picture_files=True,
     splits=("rand", "dogs"),
+    framing=lambda options: "the largest square in the middle",
 )

@@ -98,6 +98,11 @@ def _people(place):
     return people
 
 
+def _framing(options):
+    size = options.centre_crop
+    return f"the middle {size} x {size} of 250 x 250 pixels" if size else None
+
+
 def derive_split(class_names):
     """The rule behind the stored split: the paper's counts, shuffled by seed 0.
 
@@ -117,4 +122,5 @@ SOURCE = DataSource(
     defaults={**PHOTOGRAPHS, "image_size": 84},
     picture_files=True,
     splits=("tseran",),
+    framing=_framing,
 )

@@ -24,6 +24,7 @@ class DataSource:
       picture_files: whether it is made of single picture files, which need not be read at once.
       vocabulary: how many tokens its sentences are made of; 0: it is of pictures.
       splits: names of its splits in `split_files/`, the default first.
+      framing: (`Options`) -> which part of its picture files is read, in words; None: all of it.
       group_of: (class name) -> the group that the class is of, such as an alphabet; None: it has none.
     """
 
@@ -34,4 +35,5 @@ class DataSource:
     picture_files: bool = False
     vocabulary: int = 0
     splits: tuple[str, ...] = ()
+    framing: typing.Callable | None = None
     group_of: typing.Callable | None = None

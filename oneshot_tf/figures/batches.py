@@ -30,7 +30,7 @@ def thin(metrics, config, points=POINTS):
 
     Returns:
       {"dataset", "way", "shot", "way_from", "shot_from", "batch_size", "points": [{"episode", "loss", "accuracy"}],
-      "validation": [{"episode", "accuracy"}]}.
+      "validation": [{"episode", "accuracy"}]}, and "validation_classes" where there are fewer than ways.
     """
     lines = {
         kind: [m for m in metrics if m.get("kind") == kind and "accuracy" in m]
@@ -40,9 +40,15 @@ def thin(metrics, config, points=POINTS):
         "dataset": config["data"]["dataset"],
         **{name: config["train"][name] for name in ("way", "shot", "batch_size")},
         **{name: config["train"].get(name) for name in ("way_from", "shot_from")},
+        **_few_classes(config),
         "points": thin_lines(lines["train"], ("loss", "accuracy"), points),
         "validation": thin_lines(lines["validation"], ("accuracy",), points),
     }
+
+
+def _few_classes(config):
+    classes = config["split"]["classes"][1] * (4 if config["data"]["test_rotations"] else 1)
+    return {"validation_classes": classes} if classes < config["train"]["way"] else {}
 
 
 def draw(curves):
@@ -68,7 +74,7 @@ def draw(curves):
 
 def _task(run):
     """(way, shot) of a run's validation: the most ways and the fewest shots that it trains on."""
-    return run["way"], run.get("shot_from") or run["shot"]
+    return run.get("validation_classes", run["way"]), run.get("shot_from") or run["shot"]
 
 
 def _draw(dataset, tasks):

@@ -184,6 +184,10 @@ def check(options, image_shape, vocabulary, make_network=None):
             raise UserError(f"--encoder=inception needs --bn=running. Received: --bn={options.bn}")
         return
     _check_weights(options)
+    if vocabulary and getattr(options, "bn", "running") != "running":
+        raise UserError(
+            f"--bn={options.bn} is for pictures: sentences have no batch norm; leave it out"
+        )
     # `Pixels` has no blocks
     if not vocabulary and image_shape[0] >> getattr(options, "blocks", 0) == 0:
         raise UserError(

@@ -73,7 +73,7 @@ def fields_of(config, learner):
         "image_size": config.data.image_size,
         "channels": config.data.channels,
         "ink": config.data.ink,
-        **{name: conditions[name] for name in ("steps",) if name in conditions},
+        **{name: conditions[name] for name in ("bn", "steps") if name in conditions},
     }
 
 

@@ -184,6 +184,7 @@ def _limits(learner, config, fields):
         "probabilities do not say so.",
         f"- {kind}, {size} pixels. Picture files are padded to a square and resized; gray ones are "
         f"inverted where the border is bright (`ink` {config.data.ink}); EXIF turns are not followed.",
+        *_framing(config),
     ]
     if learner.fixed_way and SequenceEpisode in learner.answers:
         lines += [
@@ -191,6 +192,17 @@ def _limits(learner, config, fields):
             "mix the classes, and show several pictures of each where there are.",
         ]
     return "\n".join(lines)
+
+
+def _framing(config):
+    framing = data.find(config.data.dataset).framing
+    part = framing(config.data) if framing else None
+    if part is None:
+        return []
+    return [
+        f"- It was trained on {part} of each picture of {config.data.dataset}, and files are not cut: send "
+        "pictures in which a thing is as large as there."
+    ]
 
 
 def _limits_of_sentences(config, fields):
@@ -209,6 +221,11 @@ def _limits_of_sentences(config, fields):
 def _answering(fields):
     """What is said of an export that does more within the request than the plain model."""
     lines, finetune, views = [], fields.get("finetune"), fields.get("views")
+    if fields.get("bn") == "batch":
+        lines.append(
+            "- Batch norm is by the statistics of all pictures of a request: an answer depends on the "
+            "queries beside it, and a query alone is often answered wrongly. Ask with many, of all classes."
+        )
     how = {"own": "its usual comparison", "softmax": "a softmax made for the request"}
     if finetune:
         lines.append(

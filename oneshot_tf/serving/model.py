@@ -43,14 +43,15 @@ class Model:
       options: `DataOptions` that pictures are prepared by.
       fixed_way: the most classes that it can tell apart, or None.
       name: what errors call it.
+      bn: whose statistics normalise its answers; "batch" is all pictures of a request.
 
     Attributes:
       signatures: what it can be asked, as behind TensorFlow Serving.
       image_shape: (height, width, channels) of the pictures it takes.
     """
 
-    def __init__(self, functions, options, fixed_way, name):
-        self._functions, self._options, self._name = functions, options, name
+    def __init__(self, functions, options, fixed_way, name, bn="running"):
+        self._functions, self._options, self._name, self._bn = functions, options, name, bn
         self.fixed_way = fixed_way
         self.signatures = tuple(sorted(set(functions) - {"serving_default"}))
         self.image_shape = (options.image_size, options.image_size, options.channels)
@@ -65,7 +66,8 @@ class Model:
         Args:
           support: the examples, see `prepare`.
           labels: the class of each: names, numbers, whatever can be a dictionary's key.
-          queries: pictures of unknown class, see `prepare`.
+          queries: pictures of unknown class, see `prepare`. With `--bn=batch` the answer to one
+            depends on the others.
 
         Returns:
           `Answers`.
@@ -84,12 +86,14 @@ class Model:
         self._check_way(len(classes))
         numbers = np.array([classes.index(label) for label in labels], np.int64)
         found = []
-        for start in range(0, len(queries), AT_ONCE):
+        # of a transductive model, an answer depends on the queries beside it
+        at_once = len(queries) if self._bn == "batch" else AT_ONCE
+        for start in range(0, len(queries), at_once):
             answer = self.ask(
                 "classify",
                 support_images=support[None],
                 support_labels=numbers[None],
-                query_images=queries[None, start : start + AT_ONCE],
+                query_images=queries[None, start : start + at_once],
             )
             found.append(answer["probabilities"][0])
         probabilities = np.concatenate(found)
@@ -219,7 +223,8 @@ def of_learner(learner, options, vocabulary=None):
     from oneshot_tf.serving import signatures
 
     functions = signatures.Signatures(learner, options.ink, None, vocabulary).functions
-    return Model(functions, options, learner.fixed_way, learner.name)
+    bn = learner.test_conditions()["bn"]
+    return Model(functions, options, learner.fixed_way, learner.name, bn)
 
 
 def of_export(path):
@@ -232,7 +237,7 @@ def of_export(path):
       UserError: there is none, or it cannot be loaded.
     """
     path = find_export(path)
-    options, most = read_options(path)
+    options, fields = read_options(path)
     import tensorflow as tf
 
     try:
@@ -241,7 +246,7 @@ def of_export(path):
     except (tf.errors.OpError, OSError, ValueError, IndexError) as error:
         words = reason(error)
         raise UserError(f"--export={path} cannot be loaded ({words}); export again") from None
-    return Model(_Held(loaded), options, most, str(path))
+    return Model(_Held(loaded), options, fields["way"], str(path), fields.get("bn", "running"))
 
 
 class _Held(dict):
@@ -278,8 +283,8 @@ def read_fields(path):
 
 
 def read_options(path):
-    """(`DataOptions` that pictures are prepared by, largest number of classes or None)."""
+    """(`DataOptions` that pictures are prepared by, what `export.json` says)."""
     fields = read_fields(path)
     size, channels, ink = fields["image_size"], fields["channels"], fields["ink"]
     options = DataOptions(dataset="folder", image_size=size, channels=channels, ink=ink)
-    return options, fields["way"]
+    return options, fields

@@ -1,6 +1,6 @@
 """What a server answers about a version of a model, and what the model answers to a request."""
 
-import contextlib
+import typing
 
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
@@ -22,19 +22,34 @@ _STATUS = {
 }
 
 
-def predict(version, body, alone):
-    """What a version answers to the body of a request.
+class Asked(typing.NamedTuple):
+    """A request that has been read.
+
+    Attributes:
+      signature: the name of the signature that it asks.
+      tensors: {name: tensor}, its arguments.
+      by_row: whether it is answered row by row, see `rest_values.answer`.
+      large: whether it has to run alone, see `limits.check`.
+    """
+
+    signature: str
+    tensors: dict
+    by_row: bool
+    large: bool
+
+
+def read(version, body):
+    """Reads and checks the body of a request.
 
     Args:
       version: `repository.Version`.
       body: bytes.
-      alone: a lock, held while a large request runs.
 
     Returns:
-      (the signature that was asked, the answer's JSON text).
+      `Asked`.
 
     Raises:
-      RequestError: the request does not fit, or the graph refuses it.
+      RequestError: the request does not fit.
     """
     request = rest_values.parse(body)
     name = rest_values.signature_name(request)
@@ -49,9 +64,34 @@ def predict(version, body, alone):
     del request  # a large one takes many times the memory of its arrays
     large = limits.check(arrays, image_shape(specs))
     tensors = {n: tf.constant(a, specs[n].dtype) for n, a in arrays.items()}
-    with alone if large else contextlib.nullcontext():
-        found = run(version.functions[name], tensors)
-    return name, rest_values.answer(found, by_row)
+    return Asked(name, tensors, by_row, large)
+
+
+def answer(version, asked):
+    """The JSON text that a version answers to an `Asked`.
+
+    Raises:
+      RequestError: the graph refuses it.
+    """
+    found = run(version.functions[asked.signature], asked.tensors)
+    return rest_values.answer(found, asked.by_row)
+
+
+def predict(version, body):
+    """Reads a request, and answers it unless it is large.
+
+    Args:
+      version: `repository.Version`.
+      body: bytes.
+
+    Returns:
+      (`Asked`, the answer's JSON text, or None where it still has to run alone).
+
+    Raises:
+      RequestError: as of `read` and `answer`.
+    """
+    asked = read(version, body)
+    return asked, None if asked.large else answer(version, asked)
 
 
 def run(function, tensors):

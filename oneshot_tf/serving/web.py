@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from oneshot_tf.serving import predicting, repository
 from oneshot_tf.serving.middleware import AccessLines, Headers, Origins
 from oneshot_tf.serving.rest_values import RequestError
+from oneshot_tf.serving.workers import Workers
 
 PAGE = pathlib.Path(__file__).with_name("page")
 _MODEL = r"/v1/models/([^/:]+)(?:/versions/(\d+))?"
@@ -58,6 +59,7 @@ class Server:
 
     def __init__(self, models, workers, settings, log):
         self.models, self.workers, self.settings, self.log = models, workers, settings, log
+        self.large = Workers(1, workers.queue, "large")  # two at once might not fit into memory
         self._held = 0  # bytes of bodies that are being read, or wait for their answer
         self._most_held = 16 * settings.most_bytes
 
@@ -66,6 +68,11 @@ class Server:
         if name not in self.models:
             raise RequestError(f"Servable not found for request: Latest({name})", 404)
         return self.models[name]
+
+    def close(self):
+        """Waits for what is running; what was not begun is dropped."""
+        self.workers.close()
+        self.large.close()
 
     # --- requests ---------------------------------------------------------------------------
 
@@ -96,15 +103,18 @@ class Server:
 
     async def _predict(self, request, name, number, body):
         version = self.model(name).version(number)
-        work = self.workers.submit(predicting.predict, version, body, self.workers.alone())
         try:
             with anyio.fail_after(self.settings.timeout):
-                signature, text = await asyncio.wrap_future(work)
+                work = self.workers.submit(predicting.predict, version, body)
+                asked, text = await asyncio.wrap_future(work)
+                if text is None:
+                    work = self.large.submit(predicting.answer, version, asked)
+                    text = await asyncio.wrap_future(work)
         except TimeoutError:
             raise RequestError(
                 f"No answer within {self.settings.timeout:g} seconds; ask for less at once", 504
             ) from None
-        request.scope["asked"] = signature
+        request.scope["asked"] = asked.signature
         return Response(text, media_type="application/json")
 
     async def _body(self, request):
@@ -140,7 +150,7 @@ class Server:
     async def health(self, request):
         """200 while it can answer."""
         del request
-        inside = self.workers.inside
+        inside = self.workers.inside + self.large.inside
         return JSONResponse({"status": "ok", "models": sorted(self.models), "requests": inside})
 
     async def page_settings(self, request):

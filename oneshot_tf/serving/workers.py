@@ -17,16 +17,16 @@ class Workers:
     Args:
       threads: how many requests run at once; None is one a core.
       queue: how many more may wait.
+      name: of its threads.
     """
 
-    def __init__(self, threads=None, queue=64):
+    def __init__(self, threads=None, queue=64, name="graph"):
         self.threads = threads or os.cpu_count() or 1
         self.queue = queue
-        self._pool = concurrent.futures.ThreadPoolExecutor(self.threads, "graph")
+        self._pool = concurrent.futures.ThreadPoolExecutor(self.threads, name)
         self._lock = threading.Lock()
         self._inside = 0
         self._seconds = 0.01  # that a request takes, a running mean
-        self._one_at_a_time = threading.Lock()
 
     @property
     def inside(self):
@@ -49,10 +49,6 @@ class Workers:
         future = self._pool.submit(self._timed, function, *arguments)
         future.add_done_callback(self._left)
         return future
-
-    def alone(self):
-        """A lock for requests so large that two at once would not fit into memory."""
-        return self._one_at_a_time
 
     def _timed(self, function, *arguments):
         start = time.perf_counter()

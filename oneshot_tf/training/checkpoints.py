@@ -79,8 +79,7 @@ class Checkpoints:
 
     def _newest(self):
         """The latest checkpoint that nobody has deleted, or None."""
-        listed = reversed(self._latest.checkpoints)
-        return next((path for path in listed if pathlib.Path(f"{path}.index").is_file()), None)
+        return _newest_of(self._latest.checkpoints)
 
     def _lost(self):
         """Whether there were checkpoints, and somebody has deleted all of them."""
@@ -137,7 +136,8 @@ def restore_weights(learner, workdir, which):
     """
     folder = pathlib.Path(workdir) / ("best" if which == "best" else "checkpoints")
     check_state(folder)
-    path = tf.train.latest_checkpoint(str(folder))
+    state = tf.train.get_checkpoint_state(str(folder))
+    path = _newest_of(state.all_model_checkpoint_paths if state else [])
     if path is None:
         raise UserError(f"{folder} has no checkpoint; train first, or name another --checkpoint")
     updates, seconds = tf.Variable(0, dtype=tf.int64), tf.Variable(0.0, dtype=tf.float64)
@@ -186,6 +186,12 @@ def _reason(error):
     line = re.sub(r"^\{\{.*?\}\} | \[Op:\w+\]$|,? numpy=.*$", "", first_line(error))
     foreign = isinstance(error, AssertionError) or line.startswith("Received incompatible tensor")
     return f"it is of another model or of other options: {line}" if foreign else line
+
+
+def _newest_of(paths):
+    """The last of some checkpoints whose files are there, or None."""
+    there = (path for path in reversed(paths) if pathlib.Path(f"{path}.index").is_file())
+    return next(there, None)
 
 
 def check_state(folder):

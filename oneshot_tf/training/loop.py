@@ -6,7 +6,7 @@ import typing
 
 import tensorflow as tf
 
-from oneshot_tf.errors import UserError
+from oneshot_tf.errors import Diverged
 from oneshot_tf.sampling import pipeline
 from oneshot_tf.training import optimizers, update
 from oneshot_tf.training.checkpoints import Checkpoints
@@ -97,7 +97,7 @@ def check_finite(result, learner, options):
     """Stops a run whose numbers are no longer finite.
 
     Raises:
-      UserError: which update, which tensors, what to try.
+      Diverged: which update, which tensors, what to try.
     """
     first = int(result["first_bad"])
     if first < 0:
@@ -105,7 +105,7 @@ def check_finite(result, learner, options):
     names = ["the loss", *(f"the gradient of {v.name}" for v in learner.trainable_variables)]
     bad = [name for name, flag in zip(names, result["bad"].numpy(), strict=True) if flag > 0]
     start = first * options.batch_size
-    raise UserError(
+    raise Diverged(
         f"Training stopped at update {first + 1} (episodes {start} to "
         f"{start + options.batch_size - 1}): {bad[0]} is not finite ({len(bad)} of {len(names)} "
         "checked tensors); the last checkpoint is intact: lower --learning_rate or set "

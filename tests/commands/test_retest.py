@@ -70,6 +70,15 @@ def test_what_is_unusual_is_said():
     assert (test.finetune_steps, test.finetune_rate, test.finetune_match) == (3, 0.01, "own")
     other = {**record, "split": {**record["split"], "name": "background"}}
     assert asked(other).split == "background" and asked(record).split is None
+    data = {
+        **record["options"]["data"],
+        "split": None,
+    }  # the config says none: the default is meant
+    said = {**record, "options": {**record["options"], "data": data}}
+    assert asked(said).split is None
+    assert asked({**said, "split": other["split"]}).split == "background"
+    drawn = {**record["split"], "name": "random-3"}
+    assert asked({**said, "split": drawn}).split == "random"
 
 
 def test_settings_that_have_changed_since_are_named():

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from oneshot_tf.commands import tune
-from oneshot_tf.errors import UserError
+from oneshot_tf.errors import Diverged, UserError
 from oneshot_tf.models.flmn import FLMNOptions
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 from oneshot_tf.training.signals import Interrupted
@@ -86,6 +86,21 @@ def test_an_interrupted_search_ends_and_goes_on_with_its_trial(words, monkeypatc
     assert tune.main(words) == 0
     assert trained[1] == trained[0] and len(set(trained)) == 2
     assert len(json.loads((tmp_path / "trials.json").read_text())) == 2
+
+
+def test_a_trial_that_diverges_is_the_worst_and_the_search_goes_on(words, monkeypatch, tmp_path):
+    trained = []
+
+    def diverges_first(config, workdir):
+        trained.append(workdir)
+        if len(trained) == 1:
+            raise Diverged("the loss is not finite")
+
+    monkeypatch.setattr(tune.experiment, "train", diverges_first)
+    monkeypatch.setattr(tune, "best_validation", lambda workdir: 50.0)
+    assert tune.main(words) == 0 and len(set(trained)) == 2
+    found = json.loads((tmp_path / "trials.json").read_text())
+    assert sorted(trial["accuracy"] for trial in found) == [0.0, 50.0]
 
 
 def test_what_a_user_has_to_mend_ends_the_search_in_one_line(words, monkeypatch):

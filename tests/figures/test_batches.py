@@ -5,9 +5,10 @@ import numpy as np
 from oneshot_tf.figures import batches
 
 
-def make_config(batch_size=8):
-    train = {"way": 5, "shot": 1, "batch_size": batch_size}
-    return {"data": {"dataset": "omniglot"}, "train": train}
+def make_config(batch_size=8, way=5, held_out=2):
+    train = {"way": way, "shot": 1, "batch_size": batch_size}
+    data = {"dataset": "omniglot", "test_rotations": True}
+    return {"data": data, "train": train, "split": {"classes": [9, held_out, 9]}}
 
 
 def make_metrics(lines=10):
@@ -69,6 +70,13 @@ def test_a_line_a_config_by_updates():
     assert "8 or 16 episodes" in axes.get_xlabel() and axes.get_title() == "5-way 1-shot"
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
     assert legend[0].startswith("matching_x") and "5-way 1-shot" in legend[0]
+
+
+def test_a_panel_is_of_the_task_that_validation_had():
+    few, many = make_curve(way=20, held_out=4), make_curve(way=20, held_out=5)
+    assert few["validation_classes"] == 16 and "validation_classes" not in many
+    drawn = batches.draw({"few": [few], "many": [many]})["few_shot_omniglot"]
+    assert [axes.get_title() for axes in drawn.axes] == ["16-way 1-shot", "20-way 1-shot"]
 
 
 def test_seeds_are_averaged_as_far_as_all_have_come_and_the_best_is_named_first():

@@ -20,6 +20,12 @@ INCEPTION = {"encoder": "inception"}
         ({"encoder_weights": "x"}, (28, 28, 1), 0, "--encoder_weights needs --encoder=inception"),
         ({"freeze_encoder": True}, (28, 28, 1), 0, "--freeze_encoder needs --encoder=inception"),
         ({"oracle": True}, (None,), 9, "--oracle needs --encoder=inception"),
+        (
+            {"bn": "support"},
+            (None,),
+            9,
+            "--bn=support is for pictures: sentences have no batch norm",
+        ),
         ({}, (15, 15, 1), 0, "--blocks=4 halves .* --image_size=16 or more. Received: 15"),
     ],
 )

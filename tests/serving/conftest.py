@@ -1,8 +1,10 @@
 """What the tests of serving share: one small export a model, loaded once; the page and a browser."""
 
+import base64
 import pathlib
 import typing
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -65,6 +67,25 @@ class Served:
 def served(make_learner, tmp_path_factory):
     """`Served`, of one module."""
     return Served(make_learner, tmp_path_factory.mktemp)
+
+
+@pytest.fixture(scope="module")
+def folders(served):
+    """{name: folder} of one small export."""
+    return {"matching": served.export("matching").path}
+
+
+@pytest.fixture(scope="module")
+def encoded(encode):
+    """Arguments of `classify_encoded`: six drawings of three classes, and two to name."""
+    random = np.random.default_rng(0)
+    drawings = [encode(exports.drawing(random, 30, 20 + 3 * k, 1)) for k in range(8)]
+    texts = [{"b64": base64.b64encode(content).decode()} for content in drawings]
+    return {
+        "support_bytes": texts[:6],
+        "support_labels": [0, 1, 2, 0, 1, 2],
+        "query_bytes": texts[6:],
+    }
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,7 @@ class Live:
     def __exit__(self, *_):
         self._uvicorn.should_exit = True
         self._thread.join()
-        self.server.workers.close()
+        self.server.close()
 
     def connect(self):
         return contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60))

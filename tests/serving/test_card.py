@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from oneshot_tf.data.lfw import LFWOptions
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 from oneshot_tf.serving import card, settings
 from tests.serving.exports import SIZE, WAY
@@ -112,6 +113,18 @@ def test_request_is_json_for_a_signature_that_is_there(flmn, config, fields, mak
     (body,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
     assert json.loads(body)["signature_name"] == "sequence"
     assert "classify" not in text.partition("## Limits")[0].partition("## Signatures")[2]
+
+
+def test_limits_of_what_was_cut_and_of_queries_that_normalise_each_other(flmn, config, fields):
+    usual = card.text(flmn, config, {**fields, "bn": "running"})
+    assert "It was trained on" not in usual and "Batch norm" not in usual
+    faces = dataclasses.replace(config, data=LFWOptions(image_size=SIZE))
+    assert "on the middle 126 x 126 of 250 x 250 pixels of each picture of lfw" in card.text(
+        flmn, faces, fields
+    )
+    whole = dataclasses.replace(config, data=LFWOptions(image_size=SIZE, centre_crop=0))
+    assert "It was trained on" not in card.text(flmn, whole, fields)
+    assert "the queries beside it" in card.text(flmn, config, {**fields, "bn": "batch"})
 
 
 def test_pictures_of_the_user_are_named_so(flmn, config, fields):

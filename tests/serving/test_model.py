@@ -61,6 +61,17 @@ def test_pictures_in_parts_are_as_those_at_once(in_memory, pictures, monkeypatch
     np.testing.assert_allclose(parts.probabilities, together.probabilities, atol=1e-6)
 
 
+def test_queries_that_normalise_each_other_are_asked_together(make_learner, pictures, monkeypatch):
+    learner = make_learner("matching", bn="batch")
+    transductive = model.of_learner(learner, DataOptions(dataset="folder", image_size=SIZE))
+    together = transductive.classify(pictures[:2], [0, 1], pictures)
+    alone = transductive.classify(pictures[:2], [0, 1], pictures[4:])
+    assert np.abs(alone.probabilities - together.probabilities[4:]).max() > 1e-3
+    monkeypatch.setattr(model, "AT_ONCE", 4)
+    again = transductive.classify(pictures[:2], [0, 1], pictures)
+    np.testing.assert_array_equal(again.probabilities, together.probabilities)
+
+
 def test_files_bytes_images_and_arrays_are_prepared_alike(in_memory, tmp_path, random):
     pixels = np.full((30, 20), 255, np.uint8)
     pixels[5:25, 8:12] = random.integers(0, 80, (20, 4))

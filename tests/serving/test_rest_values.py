@@ -133,5 +133,5 @@ def test_lists_nested_too_deep_are_refused(specs, depth):
     body = '{"inputs": {"' + name + '": ' + "[" * depth + "]" * depth + "}}"
     version = SimpleNamespace(inputs={"serving_default": specs}, functions={})
     with pytest.raises(RequestError) as error:
-        predicting.predict(version, body.encode(), None)
+        predicting.predict(version, body.encode())
     assert error.value.status == 400 and len(error.value.message) < 400

@@ -10,34 +10,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from oneshot_tf.serving import predicting, web
+from oneshot_tf.serving import predicting
 from oneshot_tf.serving.rest_values import RequestError
 from tests.serving import exports
 from tests.serving.live import Live
 
 
 @pytest.fixture(scope="module")
-def folders(served):
-    return {"matching": served.export("matching").path}
-
-
-@pytest.fixture(scope="module")
 def live(folders):
     with Live(folders, most_bytes=2**20, poll=60.0) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def encoded(encode):
-    """Arguments of `classify_encoded`: six drawings of three classes, and two to name."""
-    random = np.random.default_rng(0)
-    drawings = [encode(exports.drawing(random, 30, 20 + 3 * k, 1)) for k in range(8)]
-    texts = [{"b64": base64.b64encode(content).decode()} for content in drawings]
-    return {
-        "support_bytes": texts[:6],
-        "support_labels": [0, 1, 2, 0, 1, 2],
-        "query_bytes": texts[6:],
-    }
 
 
 def as_tensors(encoded):
@@ -205,52 +187,6 @@ def test_pages_from_elsewhere_may_not_ask(live, folders):
         asked = {"Origin": allowed, "Access-Control-Request-Method": "POST"}
         assert server.ask("OPTIONS", "/v1/models/x:predict", headers=asked)[0] == 200
         assert server.ask("GET", "/healthz", headers={"Origin": "https://a.example"})[0] == 403
-
-
-@pytest.fixture
-def held(monkeypatch):
-    """Graphs wait for this event before they answer."""
-    event, answer = threading.Event(), predicting.predict
-
-    def predict(*arguments):
-        event.wait(30)
-        return answer(*arguments)
-
-    monkeypatch.setattr(predicting, "predict", predict)
-    yield event
-    event.set()
-
-
-def test_a_full_queue_says_when_to_come_again(folders, encoded, held):
-    with Live(folders, threads=1, queue=1) as server:
-        found, ask = [], lambda: found.append(server.predict("matching", "classify_encoded", **encoded))  # fmt: skip
-        threads = [threading.Thread(target=ask) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        while server.server.workers.inside < 2:
-            threading.Event().wait(0.01)
-        status, answer, headers = server.predict("matching", "classify_encoded", **encoded)
-        assert status == 503 and int(headers["retry-after"]) >= 1
-        assert "waiting already" in answer["error"]
-        held.set()
-        for thread in threads:
-            thread.join()
-        assert [status for status, _, _ in found] == [200, 200]
-        assert server.predict("matching", "classify_encoded", **encoded)[0] == 200
-
-
-def test_time_limits(folders, encoded, held):
-    with Live(folders, threads=1, timeout=0.2) as server:
-        status, answer, _ = server.predict("matching", "classify_encoded", **encoded)
-        assert status == 504 and "within 0.2 seconds" in answer["error"]
-        held.set()
-        with socket.create_connection(("127.0.0.1", server.port)) as client:
-            client.sendall(
-                b"POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{" % PREDICT.encode()
-            )
-            assert client.recv(2**16).startswith(b"HTTP/1.1 408")
-        server.server.settings = web.Settings()  # a slow machine may take longer than the limit
-        assert server.predict("matching", "classify_encoded", **encoded)[0] == 200
 
 
 def test_a_failure_of_the_machine_is_no_fault_of_the_request():

@@ -93,6 +93,7 @@ def test_a_deleted_checkpoint_leaves_the_one_before(run, tmp_path):
         save_at(saved, learner, update)
     for path in (tmp_path / "checkpoints").glob("ckpt-2.*"):
         path.unlink()
+    assert checkpoints.restore_weights(Small(), tmp_path, "last")[0] == 1
     again = checkpoints.Checkpoints(tmp_path, learner, optimizer, 2)
     assert again.restore() and int(again.updates) == 1
     save_at(again, learner, 2)
