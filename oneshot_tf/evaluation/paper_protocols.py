@@ -39,8 +39,8 @@ _ADAPT = (
 _IMAGENET = "ImageNet without 118 classes to train, these 118 to test; 5 ways, 1 shot"
 _RAVI = "miniImageNet, 64 classes to train, 16 to validate, 20 to test (Ravi and Larochelle)"
 _WORDS = (
-    "Penn Treebank, 9,000 words to train and 1,000 to test; 5 ways, one query, which words is printed "
-    "in part"
+    "Penn Treebank, 9,000 words to train and 1,000 to test, which are printed in part; 5 ways, how many "
+    "queries is not said"
 )
 
 _OF_ROWS = [
@@ -81,7 +81,8 @@ _OF_ROWS = [
     (
         ("meta_networks_omniglot",),
         "omniglot",
-        f'{_MN} (its "previous split")',
+        "1,200 of Omniglot's characters train and 423 test, a list that was not printed (its \"previous "
+        "split\"); turned characters train as classes and are no test classes (the authors' code)",
     ),
     (
         (

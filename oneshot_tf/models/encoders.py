@@ -47,7 +47,7 @@ class EmbeddingOptions(Options):
         "words",
         "sentences: the mean of their words; `near`: weighted by the distance to the blank; `places`: "
         "beside it the two words on each side of the blank, by tables of their own; the last state of "
-        "an lstm; or those at the blank of a bi_lstm (the paper: words)",
+        "an lstm; or those at the blank of a bi_lstm (words: our reading of the paper)",
         choices=READERS,
     )
     word_width: int = option(64, "sentences: numbers a word (the paper does not say)", low=1)

@@ -60,7 +60,10 @@ class FLMNOptions(UsageOptions):
         earlier=0.0,
     )
     rows: int = option(
-        64, "rows of each memory, N (paper: half of MANN's 128)", low=1, search=[64, 128]
+        64,
+        "rows of each memory, N (half of MANN's 128; FLMN's paper gives none)",
+        low=1,
+        search=[64, 128],
     )
     answer_units: int = option(
         128,

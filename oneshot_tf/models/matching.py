@@ -42,7 +42,7 @@ class MatchingOptions(EmbeddingOptions):
         search=(1.0, 30.0, "log"),
     )
     learn_scale: bool = option(True, "the factor is learned (the paper has none)")
-    shared: bool = option(True, "f and g are one network (as in the paper's experiments)")
+    shared: bool = option(True, "f and g are one network (the paper: potentially)")
     fce: bool = option(False, "full-context embeddings: f and g see the whole support set")
     steps: int = option(5, "fce: how often a query reads the support (K; the paper does not say)")
     orders: int = option(

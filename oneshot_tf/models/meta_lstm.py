@@ -29,8 +29,8 @@ class MetaLSTMOptions(AdaptingOptions):
         "transductive); or (the paper's) at test those that ran along the support's updates",
         choices=("support", "batch", "running"),
     )
-    passes: int = option(12, "passes over the support (the paper: 12 of 1 shot, 8 of 5)", low=1)
-    inner_batch: int = option(5, "support pictures of an update (the paper: 5 and 25)", low=1)
+    passes: int = option(12, "passes over the support (authors' code: 12 of 1 shot, 8 of 5)", low=1)
+    inner_batch: int = option(5, "support pictures of an update (authors' code: 5 and 25)", low=1)
     norm_momentum: float = option(
         0.9,
         "share of an update's statistics in those that run along (the authors: 0.9 of 1 shot, 0.95 of 5)",

@@ -24,12 +24,16 @@ from oneshot_tf.options import Options, option
 class MetaNetworksOptions(Options):
     """Options of Meta Networks."""
 
-    filters: int = option(32, "filters of each convolution, and features (the paper: 64)", low=1)
+    filters: int = option(
+        32, "filters of each convolution, and features (the paper on Omniglot: 64)", low=1
+    )
     blocks: int = option(5, "convolution blocks; each halves the picture, rounding up", low=1)
     parts: int = option(5, "parts of the support that give a gradient of the keys' network", low=1)
     hidden_size: int = option(20, "units of the networks that make fast weights", low=1)
     fast_blocks: int | None = option(
-        None, "blocks, the last so many, with fast weights (default: all, the paper)", low=1
+        None,
+        "blocks, the last so many, with fast weights (default: all, as the paper on Omniglot)",
+        low=1,
     )
     fast_scale: str = option(
         "inputs",

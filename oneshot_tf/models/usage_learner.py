@@ -13,7 +13,9 @@ from oneshot_tf.options import option
 class UsageOptions(SequenceOptions):
     """Where a paper and the default differ, the help says which value is the paper's."""
 
-    width: int = option(40, "width of a row, M (papers: 40)", low=1, search=[20, 40, 80])
+    width: int = option(
+        40, "width of a row, M (MANN: 40; FLMN's paper gives none)", low=1, search=[20, 40, 80]
+    )
     usage_decay: float = option(0.95, "decay of usage, gamma", low=0.0, high=0.9999)
     write_gate: str = option(
         "step",
