@@ -27,6 +27,19 @@ def replacing(path, mode="w"):
         temporary.unlink(missing_ok=True)
 
 
+def refuse_pattern(path):
+    """Refuses a folder whose files TensorFlow would not find again: it reads `[` as part of a pattern.
+
+    Raises:
+      UserError: see above.
+    """
+    if "[" in str(path):
+        raise UserError(
+            f"A folder of a run or an export must have no [ in its path, which TensorFlow takes for a "
+            f"pattern. Received: {path}; name another, or rename it"
+        )
+
+
 def write_text(path, text):
     """Writes a text file: all of it or nothing.
 

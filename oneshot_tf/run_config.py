@@ -43,7 +43,7 @@ class DataOptions(Options):
         low=4,
         high=512,
     )
-    channels: int = option(1, "1 for gray, 3 for colour", low=1, high=3)
+    channels: int = option(1, "1 for gray, 3 for colour", choices=(1, 3))
     ink: str = option(
         "auto",
         "which side of a gray picture is 1; auto looks at the border",
@@ -102,7 +102,7 @@ class DataOptions(Options):
 class TrainOptions(Options):
     """How long, on what episodes, and with which optimiser."""
 
-    seed: int = option(0, "seed of weights and episodes", low=0)
+    seed: int = option(0, "seed of weights and episodes", low=0, high=2**32 - 1)
     episodes: int = option(100_000, "how many episodes in all", low=1)
     batch_size: int = option(16, "episodes per update", low=1)
     way: int = option(

@@ -1,6 +1,7 @@
 """absl flags made from the options classes, and the frame of every command."""
 
 import dataclasses
+import os
 import sys
 
 from absl import flags
@@ -116,7 +117,7 @@ def _unknown_flag(error, groups, kinds):
 
 def _given(values, known, own, groups):
     """{name: value} of the flags that were said, spans and lists of numbers read."""
-    given = {name: values[name].value for name in known if values[name].present}
+    given = {name: _at_home(values[name].value) for name in known if values[name].present}
     fields = [(cls, f) for cls in groups for f in dataclasses.fields(cls)]
     spanning = {f.name for _, f in fields if spans(f)}
     listing = {f.name for cls, f in fields if field_type(cls, f.name) is tuple}
@@ -125,6 +126,13 @@ def _given(values, known, own, groups):
     for name in spanning & set(given):
         given = {**read_span(name, given[name]), **{k: v for k, v in given.items() if k != name}}
     return given
+
+
+def _at_home(value):
+    """A value whose `~` no shell has replaced: it does not after `=`, nor in a file of flags."""
+    if not isinstance(value, str) or "~" not in value:
+        return value
+    return ",".join(map(os.path.expanduser, value.split(",")))
 
 
 def _dataset(given, own_defaults, groups):

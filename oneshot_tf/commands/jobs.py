@@ -24,11 +24,13 @@ class Job(typing.NamedTuple):
       name: what messages call it.
       commands: [(module in `commands/`, its words)].
       log: the file that gets what they print.
+      unfinished: () -> why what comes after the first command has to wait, or None.
     """
 
     name: str
     commands: list
     log: pathlib.Path
+    unfinished: typing.Callable = lambda: None
 
 
 class Done(typing.NamedTuple):
@@ -107,16 +109,17 @@ class Runner:
         """Runs a job's commands until one fails."""
         began, cores = time.monotonic(), self._cores.get()
         job.log.parent.mkdir(parents=True, exist_ok=True)
-        code = 0
+        code, why = 0, None
         try:
             with open(job.log, "a", encoding="utf-8") as log:
-                for module, words in job.commands:
-                    code = self._wait(self._start(module, words, log, cores))
+                for i, (module, words) in enumerate(job.commands):
+                    why = job.unfinished() if i == 1 else None
+                    code = 1 if why else self._wait(self._start(module, words, log, cores))
                     if code:
                         break
         finally:
             self._cores.put(cores)
-        words = last_line(job.log) if code else ""
+        words = (why or last_line(job.log)) if code else ""
         return Done(job, code, time.monotonic() - began, words)
 
     def _start(self, module, words, log, cores):

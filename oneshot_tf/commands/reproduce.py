@@ -5,6 +5,7 @@ python -m oneshot_tf.reproduce --table=flmn --dry_run        what a table would 
 python -m oneshot_tf.reproduce --row=matching_omniglot       trains and tests the seeds that are stored
 """
 
+import functools
 import pathlib
 import statistics
 import typing
@@ -13,6 +14,7 @@ from oneshot_tf.commands import configs, flags, jobs
 from oneshot_tf.commands.retest import eval_words, setting_changes
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import agreement, records, tables
+from oneshot_tf.training.logging import read_metrics
 
 QUICK = "quick"
 OWN = {
@@ -157,8 +159,19 @@ def jobs_of(rows, made, workdir, results, data_dir=None):
                 common = [f"--workdir={folder}", f"--results={results}", *data]
                 commands = [("train", train), *(("eval", common + words) for words in tests)]
                 log = folder.with_name(f"{name}.log")
-                found[row.config, seed] = jobs.Job(name, commands, log)
+                unfinished = functools.partial(stopped_at, folder, configs.named(row.config).train)
+                found[row.config, seed] = jobs.Job(name, commands, log, unfinished)
     return found
+
+
+def stopped_at(folder, train):
+    """Why a run cannot be tested yet, or None: one that was told to end has ended well before its end."""
+    path = folder / "metrics.jsonl"
+    lines = read_metrics(path) if path.is_file() else []
+    done = max((line["episode"] for line in lines if line["kind"] == "train"), default=0)
+    if done >= train.episodes:
+        return None
+    return f"stopped at {done:,} of {train.episodes:,} episodes; the same command goes on"
 
 
 def cost(row):

@@ -5,6 +5,7 @@ run with a workdir of its own, judged on validation classes. Run again, the sear
 """
 
 import dataclasses
+import json
 import pathlib
 import sys
 
@@ -12,13 +13,13 @@ import keras_tuner
 
 from oneshot_tf.commands import configs
 from oneshot_tf.errors import Diverged, UserError
-from oneshot_tf.files import dump, write_text
+from oneshot_tf.files import dump, read_json, write_text
 from oneshot_tf.options import field_type
-from oneshot_tf.runs import experiment
+from oneshot_tf.runs import experiment, workdirs
 from oneshot_tf.training.logging import read_metrics
 from oneshot_tf.training.signals import Interrupted
 
-ORACLES = ("random", "bayesian", "hyperband")
+METHODS = ("random", "bayesian", "hyperband")
 BUDGET = 9  # Hyperband's largest budget, as a multiple of its smallest
 
 
@@ -99,7 +100,9 @@ def hyperparameters(searched):
     """The search spaces as keras-tuner's `HyperParameters`."""
     space = keras_tuner.HyperParameters()
     for name, (kind, search) in searched.items():
-        if isinstance(search, list):
+        if kind is bool:  # a choice would come back as 0 or 1
+            space.Boolean(name)
+        elif isinstance(search, list):
             space.Choice(name, search)
         else:
             low, high, sampling = search
@@ -129,7 +132,7 @@ def best_validation(workdir):
 
 
 def make_oracle(name, space, trials, seed):
-    """keras-tuner's oracle of a name in `ORACLES`."""
+    """keras-tuner's oracle of a name in `METHODS`."""
     common = {
         "objective": keras_tuner.Objective("default_objective", "min"),
         "hyperparameters": space,
@@ -145,7 +148,39 @@ def make_oracle(name, space, trials, seed):
         return keras_tuner.oracles.BayesianOptimizationOracle(max_trials=trials, **common)
     if name == "hyperband":
         return keras_tuner.oracles.HyperbandOracle(max_epochs=BUDGET, factor=3, **common)
-    raise UserError(f"--oracle must be one of {', '.join(ORACLES)}. Received: {name}")
+    raise UserError(f"--method must be one of {', '.join(METHODS)}. Received: {name}")
+
+
+def claim(folder, config, searched, method):
+    """Notes in a folder what is searched there; refuses one of another search.
+
+    keras-tuner goes on with the trials that it finds, whatever they are trials of.
+
+    Args:
+      folder: the search's folder.
+      config: the `RunConfig` that trials vary.
+      searched: names of the searched options.
+      method: a name in `METHODS`.
+
+    Raises:
+      UserError: what was searched there differs.
+    """
+    path, fields = pathlib.Path(folder) / "search.json", config.to_json()
+    now = {
+        "method": method,
+        "search": sorted(searched),
+        "model": config.model,
+        **{k: v for part in ("data", "train", "options") for k, v in fields[part].items()},
+    }
+    now = json.loads(dump({k: v for k, v in now.items() if k not in workdirs.FREE}))
+    before = read_json(path) if path.is_file() else now
+    differing = [f"--{name}" for name in now if before.get(name) != now[name]]
+    if differing:
+        raise UserError(
+            f"{folder} is of another search; these differ: {', '.join(differing)}. Name another "
+            "--workdir, or say what its search.json says"
+        )
+    write_text(path, dump(now))
 
 
 def main(argv):
@@ -153,7 +188,7 @@ def main(argv):
     own = {
         "workdir": (str, "the search's folder (default: runs/tune-<model>-<dataset>)"),
         "trials": (int, "how many trials (default: 20; hyperband has its own schedule)"),
-        "oracle": (str, f"{', '.join(ORACLES)} (default: bayesian)"),
+        "method": (str, f"{', '.join(METHODS)} (default: bayesian)"),
         "search": (str, "names of options to search, with commas (default: all that can be)"),
     }
     parsed = configs.parse(argv, own)
@@ -163,12 +198,14 @@ def main(argv):
     folder = pathlib.Path(
         parsed.get("workdir") or f"runs/tune-{config.model}-{config.data.dataset}"
     )
+    method = parsed.get("method", "bayesian")
     oracle = make_oracle(
-        parsed.get("oracle", "bayesian"),
+        method,
         hyperparameters(searched),
         parsed.get("trials", 20),
         config.train.seed,
     )
+    claim(folder, config, searched, method)
     tuner = Tuner(
         config, list(searched), oracle=oracle, directory=str(folder), project_name="trials"
     )

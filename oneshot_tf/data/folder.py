@@ -84,7 +84,7 @@ def list_classes(data_dir):
     """{class name: [path of each file]} of a folder of folders, both sorted.
 
     Raises:
-      UserError: there is no such folder.
+      UserError: there is no such folder, or a class's name is not UTF-8.
     """
     data_dir = pathlib.Path(data_dir)
     if not data_dir.is_dir():
@@ -93,6 +93,14 @@ def list_classes(data_dir):
             f"{data_dir}, which is not a folder"
         )
     folders = [path for path in _visible(data_dir) if path.is_dir()]
+    for path in folders:
+        try:
+            path.name.encode()
+        except UnicodeEncodeError:  # from an old archive or disk: no text, so no class's name
+            raise UserError(
+                f"The folder of a class must have a name in UTF-8. Received: {path.name!r} in "
+                f"{data_dir}; rename it"
+            ) from None
     return {f.name: [path for path in _visible(f) if path.is_file()] for f in folders}
 
 

@@ -186,7 +186,7 @@ def _check(index, name, folder, options):
         if index.get(field) != value:
             raise UserError(
                 f"{folder} was prepared with --{field}={index.get(field)}. Received: --{field}={value}; "
-                "say the same, or prepare the pictures again"
+                "say the same (of pictures that are varied, --augment_size is meant), or prepare them again"
             )
 
 

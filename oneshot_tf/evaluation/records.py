@@ -116,9 +116,11 @@ def origin(fields):
     """Where a run was trained: {"commit", "machine", "load", "peak_memory_gib"}, of its `config.json`.
 
     A run that was resumed elsewhere has all its commits and machines, in order; "load" and the memory
-    are the highest. What the file does not say is None.
+    are the highest. What the file does not say is None. "budgets", of a run that was to train longer
+    than it began with, has all its lengths: a schedule that ends with the last episode began anew.
     """
     starts = fields.get("starts", [])
+    budgets = sorted({start["episodes"] for start in starts if "episodes" in start})
 
     def highest(name):
         return max((s[name] for s in starts if s.get(name) is not None), default=None)
@@ -128,6 +130,7 @@ def origin(fields):
         "machine": _different([start.get("machine") for start in starts], "; "),
         "load": highest("load"),
         "peak_memory_gib": highest("peak_memory_gib"),
+        **({"budgets": budgets} if len(budgets) > 1 else {}),
     }
 
 

@@ -33,6 +33,12 @@ class Trained(typing.NamedTuple):
 
 def load_pictures(options, *, vary=False):
     """The data set of `DataOptions`, at the size that pictures are varied at where `vary`."""
+    if vary and options.augment_size < options.image_size:
+        raise UserError(
+            "--augment_size must be at least --image_size where pictures are turned, shifted, slanted or "
+            f"stretched: smaller ones would be enlarged. Received: {options.augment_size} and "
+            f"{options.image_size}; say --augment_size={options.image_size} or more"
+        )
     size = options.augment_size if vary else options.image_size
     return data.load(dataclasses.replace(options, image_size=size))
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import protocols, records
-from oneshot_tf.files import dump, read_json
+from oneshot_tf.files import dump, read_json, refuse_pattern
 from oneshot_tf.runs import experiment, workdirs
 from oneshot_tf.serving import card, signatures
 from oneshot_tf.training.checkpoints import first_line
@@ -98,6 +98,7 @@ def place(parent, write):
     Returns:
       `parent/<n>`, n one more than the largest number there.
     """
+    refuse_pattern(parent)
     temporary = parent / f".unfinished-{os.getpid()}"
     try:
         temporary.mkdir(parents=True)

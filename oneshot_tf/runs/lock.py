@@ -13,7 +13,7 @@ import platform
 import filelock
 
 from oneshot_tf.errors import UserError
-from oneshot_tf.files import write_text
+from oneshot_tf.files import refuse_pattern, write_text
 
 LOCK, HOLDER = ".lock", ".holder"
 
@@ -23,9 +23,10 @@ def held(workdir):
     """Holds a run's folder, which it makes, for this process.
 
     Raises:
-      UserError: another process trains there, or it cannot be written.
+      UserError: another process trains there, it cannot be written, or could not be read again.
     """
     workdir = pathlib.Path(workdir)
+    refuse_pattern(workdir)
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(workdir / LOCK, blocking=False)

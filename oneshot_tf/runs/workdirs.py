@@ -44,7 +44,7 @@ def prepare(workdir, found, words=None):
         **found,
         "versions": records.versions(),
         "commit": records.commit(),
-        "starts": [records.start()],
+        "starts": [{**records.start(), "episodes": found["train"]["episodes"]}],
     }
     if not path.is_file():
         if any((workdir / "checkpoints").glob("ckpt-*")):

@@ -14,6 +14,7 @@ from PIL import Image
 
 from oneshot_tf.data import archives, pictures
 from oneshot_tf.errors import UserError
+from oneshot_tf.files import refuse_pattern
 from oneshot_tf.run_config import DataOptions
 
 _CHECK = re.compile(r"assertion failed: \[(.*?)\]\s*\n", re.DOTALL)  # of `decoding.require`
@@ -260,6 +261,7 @@ class _Held(dict):
 def find_export(path):
     """The folder with `saved_model.pb`: `path`, or the largest number in it or in its `export/`."""
     path = pathlib.Path(path)
+    refuse_pattern(path)
     for folder in (path, path / "export"):
         if (folder / "saved_model.pb").is_file():
             return folder

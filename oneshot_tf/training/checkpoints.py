@@ -9,6 +9,7 @@ import re
 import tensorflow as tf
 
 from oneshot_tf.errors import UserError
+from oneshot_tf.files import refuse_pattern
 
 # what TensorFlow raises on a checkpoint that is damaged or of another model
 READ_ERRORS = (tf.errors.OpError, AssertionError, ValueError, IndexError)
@@ -135,6 +136,7 @@ def restore_weights(learner, workdir, which):
       UserError: there is no such checkpoint, or it cannot be read.
     """
     folder = pathlib.Path(workdir) / ("best" if which == "best" else "checkpoints")
+    refuse_pattern(folder)
     check_state(folder)
     state = tf.train.get_checkpoint_state(str(folder))
     path = _newest_of(state.all_model_checkpoint_paths if state else [])

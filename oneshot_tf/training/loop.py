@@ -232,7 +232,8 @@ def _run(train_steps, trained, keeping, signals):
     total = optimizers.updates(options.episodes, batch)
     now = int(checkpoints.updates)
     if now >= total:
-        log.say(f"{now * batch:,} episodes are done; raise --episodes to train on")
+        rises = ", with a rate that rises again" if options.schedule in ("cosine", "linear") else ""
+        log.say(f"{now * batch:,} episodes are done; raise --episodes to train on{rises}")
     while now < total:
         began = time.perf_counter()
         stops = [e - now % e for e in every.values()]

@@ -5,7 +5,7 @@ import pytest
 from oneshot_tf.commands import flags
 from oneshot_tf.errors import UserError
 from oneshot_tf.options import Options, option
-from oneshot_tf.run_config import TrainOptions
+from oneshot_tf.run_config import DataOptions, TrainOptions
 from oneshot_tf.test_options import TestOptions
 
 
@@ -56,6 +56,15 @@ def test_options_take_flags_then_the_models_defaults_then_their_own():
     parsed = parse("--seed=3")
     options = parsed.options(Common, {"seed": 1, "rate": 0.7, "unrelated": 5})
     assert options == Common(seed=3, rate=0.7)
+
+
+def test_a_home_that_no_shell_has_put_in(monkeypatch):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, "/home/me")
+    words = ["--data_dir=~/pictures", "--export=~/a,b~c,~"]
+    parsed = flags.parse(["train.py", *words], {"export": (str, "")}, [DataOptions])
+    assert parsed.get("data_dir") == "/home/me/pictures"
+    assert parsed.get("export") == "/home/me/a,b~c,/home/me"
 
 
 def test_an_unknown_flag_is_named():

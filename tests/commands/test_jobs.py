@@ -37,6 +37,15 @@ def test_commands_run_one_after_the_other_until_one_fails(tmp_path):
     assert "usage" not in log.read_text()  # what came after the failure was not run
 
 
+def test_what_follows_an_unfinished_first_command_waits(tmp_path):
+    log = tmp_path / "log"
+    commands = [("train", ["--help"]), ("eval", ["--help"])]
+    job = jobs.Job("a", commands, log, lambda: "stopped at 5 of 9 episodes")
+    (done,) = jobs.run_all([job], 1, lambda done: None)
+    assert (done.code, done.words) == (1, "stopped at 5 of 9 episodes")
+    assert log.read_text().count("usage:") == 1
+
+
 @pytest.mark.slow  # starts TensorFlow in a process
 @pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity"), reason="the system does not pin processes"

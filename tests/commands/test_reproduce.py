@@ -11,6 +11,7 @@ from oneshot_tf.commands import configs, jobs, reproduce
 from oneshot_tf.commands import eval as eval_command
 from oneshot_tf.commands import train as train_command
 from oneshot_tf.errors import UserError
+from oneshot_tf.run_config import TrainOptions
 
 TINY = """# a config of a test
 --model=flmn
@@ -101,6 +102,17 @@ def test_the_path_end_to_end(place, tmp_path, capsys):
     assert place == ["train", "eval"]
     output = capsys.readouterr().out
     assert "--rows (stored 4, now 5)" in output and "other settings" in output
+
+
+def test_a_training_that_was_told_to_end_is_not_tested_yet(tmp_path):
+    train, path = TrainOptions(episodes=90), tmp_path / "metrics.jsonl"
+    assert reproduce.stopped_at(tmp_path, train).startswith("stopped at 0 of 90 episodes")
+    lines = [{"kind": "train", "episode": 32}, {"kind": "validation", "episode": 90}]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert reproduce.stopped_at(tmp_path, train).startswith("stopped at 32 of 90 episodes")
+    with open(path, "a") as file:
+        file.write(json.dumps({"kind": "train", "episode": 96}) + "\n")  # whole batches of 32
+    assert reproduce.stopped_at(tmp_path, train) is None
 
 
 def test_a_dry_run_says_the_cost_and_does_nothing(place, tmp_path, capsys):

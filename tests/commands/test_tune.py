@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from oneshot_tf import models
 from oneshot_tf.commands import tune
 from oneshot_tf.errors import Diverged, UserError
 from oneshot_tf.models.flmn import FLMNOptions
@@ -36,7 +37,7 @@ def test_values_reach_their_options(config):
     assert config.options.rows == 64
 
 
-@pytest.mark.parametrize("name", tune.ORACLES)
+@pytest.mark.parametrize("name", tune.METHODS)
 def test_oracles_propose_within_the_space(config, name, tmp_path):
     space = tune.hyperparameters(tune.spaces(config, ["rows", "learning_rate"]))
     oracle = tune.make_oracle(name, space, 3, seed=0)
@@ -54,7 +55,7 @@ def test_unknown_oracle():
 @pytest.mark.slow  # four runs
 def test_a_search_runs_and_goes_on(pictures, tmp_path, capsys):
     words = ["tune", "--model=flmn", "--dataset=folder", f"--data_dir={pictures}", *SMALL]
-    words += [f"--workdir={tmp_path}", "--oracle=random", "--search=learning_rate"]
+    words += [f"--workdir={tmp_path}", "--method=random", "--search=learning_rate"]
     tune.main([*words, "--trials=1"])
     first = json.loads((tmp_path / "trials.json").read_text())
     assert len(first) == 1 and 0 <= first[0]["accuracy"] <= 100
@@ -86,6 +87,31 @@ def test_an_interrupted_search_ends_and_goes_on_with_its_trial(words, monkeypatc
     assert tune.main(words) == 0
     assert trained[1] == trained[0] and len(set(trained)) == 2
     assert len(json.loads((tmp_path / "trials.json").read_text())) == 2
+
+
+def test_a_folder_is_of_one_search(words, monkeypatch, tmp_path):
+    monkeypatch.setattr(tune.experiment, "train", lambda config, workdir: None)
+    monkeypatch.setattr(tune, "best_validation", lambda workdir: 50.0)
+    assert tune.main(words) == 0
+    for word, name in [
+        ("--episodes=90", "--episodes"),
+        ("--search=rows", "--search"),
+        ("--method=random", "--method"),
+        ("--way=4", "--way"),
+    ]:
+        with pytest.raises(UserError, match=f"of another search; these differ: {name}"):
+            tune.main([*words, word])
+    assert tune.main([*words, "--trials=3", "--save_every=7"]) == 0
+    assert len(json.loads((tmp_path / "trials.json").read_text())) == 3
+
+
+@pytest.mark.parametrize("name", sorted(models.MODELS))
+def test_every_model_can_be_searched(name, tmp_path, monkeypatch):
+    tried = []
+    monkeypatch.setattr(tune.experiment, "train", lambda config, workdir: tried.append(config))
+    monkeypatch.setattr(tune, "best_validation", lambda workdir: 50.0)
+    words = ["--method=random", "--trials=2", f"--workdir={tmp_path}"]
+    assert tune.main(["tune", f"--model={name}", *words]) == 0 and len(tried) == 2
 
 
 def test_a_trial_that_diverges_is_the_worst_and_the_search_goes_on(words, monkeypatch, tmp_path):

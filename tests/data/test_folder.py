@@ -1,3 +1,4 @@
+import os
 import shutil
 
 import numpy as np
@@ -65,6 +66,18 @@ def test_too_few(picture_folder, sizes, message):
 def test_no_such_folder(tmp_path):
     with pytest.raises(UserError, match="not a folder"):
         folder.load(tmp_path / "nothing", OPTIONS)
+
+
+def test_a_name_that_is_no_text(picture_folder):
+    data_dir = picture_folder({"a": 2, "b": 2})
+    try:
+        (data_dir / os.fsdecode(b"caf\xe9")).mkdir()
+    except OSError:
+        pytest.skip("this disk takes no such name")
+    with pytest.raises(
+        UserError, match=r"a name in UTF-8. Received: 'caf\\udce9' in .*; rename it"
+    ):
+        folder.load(data_dir, OPTIONS)
 
 
 def test_cache_goes_by_content_and_options(picture_folder, own_cache):

@@ -10,6 +10,7 @@ from oneshot_tf import files, models
 from oneshot_tf.commands import configs
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
+from oneshot_tf.run_config import DataOptions
 from oneshot_tf.runs import experiment, kinds, workdirs
 from oneshot_tf.training import devices
 from tests.sampling.helpers import assert_equal_episodes
@@ -24,6 +25,12 @@ def test_every_config_is_one(path, monkeypatch):
     config = configs.make_config(configs.parse(argv), configs.config_name(argv))
     assert config.name == path.stem
     assert path.stem.startswith(f"{config.model}_")
+
+
+def test_pictures_are_not_enlarged_to_be_varied():
+    options = DataOptions(dataset="glyphs", image_size=112, max_rotation=5.0)
+    with pytest.raises(UserError, match="Received: 105 and 112; say --augment_size=112 or more"):
+        experiment.load_pictures(options, vary=True)
 
 
 def config_of(*words):

@@ -51,6 +51,13 @@ def test_a_killed_process_leaves_no_lock(other, tmp_path):
     assert not (tmp_path / "run" / lock.HOLDER).exists()
 
 
+def test_a_folder_that_could_not_be_read_again(tmp_path):
+    words = r"must have no \[ in its path.*Received: .*lr\[1\]"
+    with pytest.raises(UserError, match=words), lock.held(tmp_path / "lr[1]"):
+        raise AssertionError
+    assert not (tmp_path / "lr[1]").exists()
+
+
 def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="cannot be written"):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import types
 
+from oneshot_tf.evaluation import records
 from oneshot_tf.runs import workdirs
 from tests.runs.test_experiment import config_of
 
@@ -43,6 +44,16 @@ def test_a_fingerprint_is_of_all_that_workers_must_share(make_dataset):
     assert found(data=make_dataset([4, 4], seed=1)) != found()
     other = types.SimpleNamespace(describe=lambda: {"name": "other"})
     assert found(split=other) != found()
+
+
+def test_a_run_that_grew_says_so(tmp_path, make_dataset):
+    data = make_dataset([4, 4])
+    split = types.SimpleNamespace(describe=lambda: {"name": "r", "classes": [], "sha256": ""})
+    for episodes, budgets in [(20, None), (20, None), (50, [20, 50])]:
+        found = workdirs.description(config_of(f"--episodes={episodes}"), data, split)
+        workdirs.prepare(tmp_path, found)
+        origin = records.origin(json.loads((tmp_path / "config.json").read_text()))
+        assert origin.get("budgets") == budgets
 
 
 def test_a_run_notes_its_memory_at_each_end(tmp_path, make_dataset):
