@@ -173,7 +173,7 @@ def test_flags_are_there_and_have_the_values_named(path):
         assert flag in FLAGS, f"--{name} is no flag"
         choices = FLAGS[flag]
         if value and choices and value != "NAME":
-            assert value.strip("`,;") in choices, f"--{name}={value}"
+            assert value.strip("`,;") in map(str, choices), f"--{name}={value}"
 
 
 def models_of(text):
