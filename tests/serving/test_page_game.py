@@ -1,9 +1,12 @@
 """The papers' game on the page, in a real browser."""
 
+import json
 import re
+import string
 
 from tests.serving import browsing
 from tests.serving.browsing import CROSS, SHAPES, ZIGZAG, by_mouse, varied, visit
+from tests.serving.live import Live
 
 pytestmark = browsing.MARKS
 
@@ -59,3 +62,41 @@ def test_a_label_waits_for_the_last_stroke(page_server, chromium):
         open_labels.first.click()
         page.wait_for_selector("#history li")
         assert page.locator("#history li").count() == 1
+
+
+def test_every_label_has_a_name(served, chromium):
+    folder = served.export("flmn", way=28).path
+    with (
+        Live({"wide": folder}) as server,
+        visit(chromium, server.port, "#game", width=360, height=640) as page,
+    ):
+        page.wait_for_selector("#game-bars li >> nth=27")
+        expected = [*string.ascii_uppercase, "A2", "B2"]
+        assert page.locator("#labels button").all_inner_texts() == expected
+        assert sorted(page.locator("#game-bars .name").all_inner_texts()) == sorted(expected)
+        page.click("[aria-label='It is B2']")
+        page.wait_for_selector("#history li[aria-label^='Step 1: it was B2, guessed ']")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_round_that_playing_begins_is_played(page_server, chromium):
+    with visit(chromium, page_server.port, "#game") as page:
+
+        def short(route):
+            found = route.fetch().json()
+            found["characters"] = [drawings[:2] for drawings in found["characters"]]
+            route.fulfill(body=json.dumps(found))
+
+        page.route("**/glyphs.json", short)
+        page.reload()
+        for step in range(10):
+            page.wait_for_selector(f"#step:text-is('{step + 1} of 10')")
+            page.click("#labels button.primary:not([aria-disabled])")
+        page.wait_for_selector("#step:text('the round is over')")
+        page.click("#play:text-is('Play by itself')")
+        page.wait_for_selector("#play[aria-pressed=true]:text-is('Stop')")
+        page.wait_for_selector("#step:text-is('3 of 10')")
+        page.click("#play:text-is('Stop')")
+        page.wait_for_selector("#play[aria-pressed=false]:text-is('Play by itself')")
+        page.wait_for_timeout(1500)
+        assert page.inner_text("#step") in ("3 of 10", "4 of 10")

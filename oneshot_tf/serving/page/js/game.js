@@ -8,7 +8,7 @@ import * as store from "./store.js";
 
 const PRESENTATIONS = 10;
 const PACE = 900; // milliseconds a step where it plays by itself
-const NAMES = "ABCDEFGHIJ";
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 let rest;
 let model = null;
@@ -49,6 +49,12 @@ export function leave() {
 function way(found) {
   const sizes = found?.signatures.sequence?.outputs.probabilities.tensor_shape.dim ?? [];
   return sizes.length === 3 ? Number(sizes[2].size) : 0;
+}
+
+/** The name of a label: A to Z, then A2, B2 and so on. */
+function nameOf(label) {
+  const round = Math.floor(label / LETTERS.length);
+  return LETTERS[label % LETTERS.length] + (round ? round + 1 : "");
 }
 
 const side = () => Number(model.signatures.sequence.inputs.images.tensor_shape.dim[2].size);
@@ -156,13 +162,11 @@ function lockLabels() {
 }
 
 function play(on) {
+  if (on && !deck.length && !answer) begin(); // before the rest: a round that begins stops playing
   clearInterval(playing);
-  playing = null;
+  playing = on ? setInterval(() => answer && tell(steps.at(-1).truth), PACE) : null;
   find("play").setAttribute("aria-pressed", String(on));
   find("play").textContent = on ? "Stop" : "Play by itself";
-  if (!on) return;
-  if (!deck.length && !answer) begin();
-  playing = setInterval(() => answer && tell(steps.at(-1).truth), PACE);
 }
 
 /** [{presentation, right}] of the steps of this round whose label is known. */
@@ -196,8 +200,8 @@ function showGuess(over) {
     return;
   }
   const best = steps.at(-1).guess;
-  guess.replaceChildren("It guesses ", make("strong", {}, NAMES[best]), " ", make("small", {}, percent(answer.probabilities[best])));
-  find("game-bars").append(...answer.probabilities.map((p, k) => bar(NAMES[k], p, colourOf(k), k === best)));
+  guess.replaceChildren("It guesses ", make("strong", {}, nameOf(best)), " ", make("small", {}, percent(answer.probabilities[best])));
+  find("game-bars").append(...answer.probabilities.map((p, k) => bar(nameOf(k), p, colourOf(k), k === best)));
 }
 
 function showLabels(over) {
@@ -205,13 +209,13 @@ function showLabels(over) {
   find("tell-title").hidden = find("labels").hidden = over;
   find("tell-title").textContent = drawn || !answer
     ? "Tell it the label:"
-    : `Tell it the label. The deck says ${NAMES[truth]}:`;
+    : `Tell it the label. The deck says ${nameOf(truth)}:`;
   const focused = document.activeElement?.dataset?.label;
   find("labels").replaceChildren(...Array.from({ length: way(model) }, (_, k) =>
     make("button", {
       type: "button", "aria-disabled": answer ? null : "true", onclick: () => tell(k), "data-label": String(k),
-      className: answer && k === truth && !drawn ? "primary" : "", "aria-label": `It is ${NAMES[k]}`,
-    }, NAMES[k])));
+      className: answer && k === truth && !drawn ? "primary" : "", "aria-label": `It is ${nameOf(k)}`,
+    }, nameOf(k))));
   if (focused !== undefined) find("labels").children[Number(focused)]?.focus();
 }
 
@@ -259,9 +263,9 @@ function showHistory() {
   const told = steps.filter((s) => s.label !== null);
   find("history").replaceChildren(...told.map((s, i) => {
     const right = s.guess === s.label;
-    const words = `Step ${i + 1}: it was ${NAMES[s.label]}, guessed ${NAMES[s.guess]}`;
+    const words = `Step ${i + 1}: it was ${nameOf(s.label)}, guessed ${nameOf(s.guess)}`;
     return make("li", { className: right ? "right" : "wrong", "aria-label": words, title: words },
       s.thumb ??= thumbnail(s.drawing, "", 28),
-      make("span", { "aria-hidden": "true" }, `${NAMES[s.label]} ${right ? "✓" : `✗${NAMES[s.guess]}`}`));
+      make("span", { "aria-hidden": "true" }, `${nameOf(s.label)} ${right ? "✓" : `✗${nameOf(s.guess)}`}`));
   }).reverse());
 }
