@@ -2,11 +2,13 @@
 
 import contextlib
 import importlib.util
+import io
 import math
 import shutil
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image, ImageDraw
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)  # fmt: skip
 MARKS = [
@@ -108,3 +110,19 @@ def teach(page, shapes, hand):
         page.click(f"[aria-label='Draw an example of {name}']")
         hand(page, "#example-pad", strokes)
         page.click("#example-add")
+
+
+def says(page, name):
+    """Waits until the page says so."""
+    page.wait_for_selector(f"#verdict strong:text-is('{name}')")
+
+
+def picture(strokes, size=300, format="PNG"):
+    """The bytes of a picture file."""
+    image = Image.new("L", (size, size), 250)
+    for stroke in strokes:
+        points = [(x * size, y * size) for x, y in stroke]
+        ImageDraw.Draw(image).line(points, fill=10, width=size // 20, joint="curve")
+    file = io.BytesIO()
+    image.save(file, format)
+    return file.getvalue()

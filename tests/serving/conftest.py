@@ -100,3 +100,10 @@ def page_server():
 def chromium():
     with browsing.browser() as found:
         yield found
+
+
+@pytest.fixture
+def page(page_server, chromium):
+    with browsing.visit(chromium, page_server.port) as found:
+        found.wait_for_selector("#bars li")
+        yield found

@@ -1,35 +1,17 @@
 """The page, in a real browser, as people use it."""
 
-import io
-import pathlib
 import re
 import subprocess
-import zipfile
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image, ImageDraw
 
-from oneshot_tf.commands import predict
 from oneshot_tf.serving import decoding
 from tests.serving import browsing
-from tests.serving.browsing import SHAPES, by_mouse, by_touch, teach, varied, visit
+from tests.serving.browsing import SHAPES, by_mouse, by_touch, picture, says, teach, varied, visit
 
 pytestmark = browsing.MARKS
-PRETRAINED = pathlib.Path(__file__).resolve().parents[2] / "pretrained"
-
-
-@pytest.fixture
-def page(page_server, chromium):
-    with visit(chromium, page_server.port) as found:
-        found.wait_for_selector("#bars li")
-        yield found
-
-
-def says(page, name):
-    """Waits until the page says so."""
-    page.wait_for_selector(f"#verdict strong:text-is('{name}')")
 
 
 def test_the_first_visit_is_answered_at_once(page):
@@ -120,49 +102,11 @@ def test_by_keyboard_alone(page):
     assert page.locator("[aria-label='hook'] .thumb").count() == 3
 
 
-def test_zip_out_and_in(page, tmp_path):
-    teach(page, {"a/b": SHAPES["circle"], "ö": SHAPES["cross"], "A_B": SHAPES["zigzag"]}, by_mouse)
-    with page.expect_download() as download:
-        page.click("#save")
-    path = tmp_path / "examples.zip"
-    download.value.save_as(path)
-    with zipfile.ZipFile(path) as archive:
-        assert archive.testzip() is None
-        assert archive.namelist() == ["a_b/1.png", "ö/1.png", "A_B 2/1.png"]
-        archive.extractall(tmp_path / "own")
-    classes = predict.support_files(tmp_path / "own", None)
-    assert list(classes) == ["A_B 2", "a_b", "ö"]
-    packed = tmp_path / "packed.zip"  # as other programs write them
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, files in classes.items():
-            archive.write(files[0], f"my examples/{name}/1.png")
-    for file in (path, packed):
-        page.click("[aria-label^='Remove the class']")
-        page.set_input_files("#open-file", file)
-        page.wait_for_selector("article.class >> nth=2")
-        names = page.locator("article.class header input")
-        assert sorted(names.nth(k).input_value() for k in range(3)) == ["A_B 2", "a_b", "ö"]
-    damaged = tmp_path / "damaged.zip"
-    damaged.write_bytes(path.read_bytes()[:-200])
-    page.set_input_files("#open-file", damaged)
-    page.wait_for_selector("#trouble:text('damaged.zip')")
-
-
 DROP = """([element, files]) => {
     const data = new DataTransfer();
     for (const [name, type, bytes] of files) data.items.add(new File([new Uint8Array(bytes)], name, { type }));
     element.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
 }"""
-
-
-def picture(strokes, size=300, format="PNG"):
-    image = Image.new("L", (size, size), 250)
-    for stroke in strokes:
-        points = [(x * size, y * size) for x, y in stroke]
-        ImageDraw.Draw(image).line(points, fill=10, width=size // 20, joint="curve")
-    file = io.BytesIO()
-    image.save(file, format)
-    return list(file.getvalue())
 
 
 def drop(page, selector, *files):
@@ -171,8 +115,8 @@ def drop(page, selector, *files):
 
 def test_files_are_dropped(page):
     teach(page, {"circle": SHAPES["circle"], "cross": SHAPES["cross"]}, by_mouse)
-    circle = picture(varied(SHAPES["circle"]), 1500, "JPEG")
-    drop(page, "[aria-label='cross']", ["c.png", "image/png", picture(SHAPES["cross"])])
+    circle = list(picture(varied(SHAPES["circle"]), 1500, "JPEG"))
+    drop(page, "[aria-label='cross']", ["c.png", "image/png", list(picture(SHAPES["cross"]))])
     page.wait_for_selector("[aria-label='cross'] .thumb >> nth=1")
     drop(page, "#question-drop", ["photo.jpg", "image/jpeg", circle])
     says(page, "circle")

@@ -27,7 +27,7 @@ def test_scripts_find_what_the_page_has(path):
     text = path.read_text(encoding="utf-8")
     ids = set(re.findall(r'\bfind\("([\w-]+)"\)', text))
     assert ids <= set(re.findall(r'\bid="([\w-]+)"', HTML))
-    assert len(text.splitlines()) <= 400
+    assert len(text.splitlines()) <= 300
     for other, names in re.findall(
         r'^import (?:\* as \w+|\{ ([^}]*) \}) from "\./([\w.]+)";', text, re.M
     ):

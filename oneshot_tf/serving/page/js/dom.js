@@ -34,11 +34,22 @@ const COLOURS = ["#3a6fd8", "#d97706", "#17936b", "#c2418f", "#7c5bd6", "#b5473c
 
 export const colourOf = (index) => COLOURS[index % COLOURS.length];
 
+let told = 0; // how often `trouble` has changed
+
 /** Shows what went wrong, or nothing. */
 export function trouble(words) {
+  told++;
   const place = find("trouble");
   place.textContent = words || "";
   place.hidden = !words;
+}
+
+/** What takes back the trouble that is shown now, and leaves what is said after it. */
+export function oldTrouble() {
+  const now = told;
+  return () => {
+    if (told === now) trouble();
+  };
 }
 
 /** Lets files be dropped on an element. */

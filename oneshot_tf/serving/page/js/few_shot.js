@@ -1,10 +1,13 @@
 // The first view: classes with a few drawings each, a question, and what the model says of it.
 
-import { bar, colourOf, dropTarget, find, make, percent, trouble } from "./dom.js";
-import { encoded, fromFile, paint, pictureOf, thumbnail } from "./drawing.js";
+import { showAnswer, showNothing } from "./answer.js";
+import { classCard, take } from "./class_card.js";
+import { classesOf, filesOf, isZip } from "./class_folders.js";
+import { colourOf, dropTarget, find, make, oldTrouble, trouble } from "./dom.js";
+import { encoded, fromFile, paint } from "./drawing.js";
 import { Pad } from "./pad.js";
 import * as store from "./store.js";
-import { folderName, pack, unpack } from "./zip.js";
+import { pack, unpack } from "./zip.js";
 
 const MOST_CLASSES = 10;
 const MOST_DRAWINGS = 5;
@@ -39,8 +42,8 @@ export const question = () => pad.drawing;
 export function useModel(found) {
   model = found;
   state.model = found.name;
-  save();
   ask();
+  save();
 }
 
 function listen() {
@@ -54,7 +57,7 @@ function listen() {
     state.threshold = event.target.value / 100;
     showThreshold();
     save();
-    if (last) showAnswer(last);
+    showAnswerAgain();
   };
   find("add-class").onclick = addClass;
   find("save").onclick = saveZip;
@@ -65,7 +68,7 @@ function listen() {
     state.classes = await store.beginning();
     changed();
   };
-  dropTarget(document.body, ([file]) => /\.zip$/i.test(file?.name ?? "") && openZip(file));
+  dropTarget(document.body, (dropped) => openZip(dropped.find(isZip)));
   find("example-undo").onclick = () => examplePad.undo();
   find("example-clear").onclick = () => examplePad.clear();
   find("example-borrow").onclick = async () => examplePad.set(await store.borrowed());
@@ -73,16 +76,9 @@ function listen() {
   find("example-more").onclick = () => addDrawn(true);
 }
 
-/** Hands over the files of an input, which can then be chosen again. */
-function take(input, use) {
-  const files = [...input.files];
-  input.value = "";
-  if (files.length) use(files);
-}
-
 async function askFile([file]) {
   if (!file) return;
-  if (/\.zip$/i.test(file.name)) return openZip(file);
+  if (isZip(file)) return openZip(file);
   try {
     pad.set(await fromFile(file));
     trouble();
@@ -127,25 +123,30 @@ function addDrawn(more) {
 }
 
 async function addFiles(one, files) {
+  const zip = files.find(isZip);
+  if (zip) return openZip(zip);
+  let problem = "";
   for (const file of files) {
     if (one.drawings.length >= MOST_DRAWINGS) {
-      trouble(`At most ${MOST_DRAWINGS} drawings a class`);
+      problem = `At most ${MOST_DRAWINGS} drawings a class`;
       break;
     }
     try {
       one.drawings.push(await fromFile(file));
-      trouble();
     } catch (error) {
-      trouble(`${file.name}: ${error.message}`);
+      problem = `${file.name}: ${error.message}`;
     }
   }
-  changed();
+  changed(problem);
 }
 
-function changed() {
+/** Shows, keeps and asks of the classes as they are now; `problem` is what could not be done. */
+function changed(problem = "") {
+  trouble();
   showClasses();
-  save();
   ask();
+  save();
+  if (problem) trouble(problem); // after the question, whose answer takes back what was said before it
 }
 
 function save() {
@@ -153,48 +154,18 @@ function save() {
 }
 
 function showClasses() {
-  find("classes").replaceChildren(...state.classes.map(classCard));
+  find("classes").replaceChildren(...state.classes.map(cardOf));
   find("add-class").disabled = state.classes.length >= MOST_CLASSES;
 }
 
-function classCard(one, index) {
-  const name = make("input", { type: "text", value: one.name, maxLength: 40, "aria-label": `Name of class ${index + 1}` });
-  name.onchange = () => {
-    one.name = name.value.trim() || `class ${index + 1}`;
-    changed();
-  };
-  const swatch = make("span", { className: "swatch", "aria-hidden": "true" });
-  swatch.style.background = colourOf(index);
-  const files = make("input", { type: "file", accept: "image/png,image/jpeg", multiple: true, hidden: true, "aria-label": `Pictures of ${one.name}` });
-  files.onchange = () => take(files, (chosen) => addFiles(one, chosen));
-  const full = one.drawings.length >= MOST_DRAWINGS;
-  const card = make(
-    "article",
-    { className: "card class", "aria-label": one.name },
-    make("header", {}, swatch, name, make("button", {
-      type: "button", className: "plain", title: `Remove ${one.name}`, "aria-label": `Remove the class ${one.name}`,
-      onclick: () => { state.classes.splice(index, 1); changed(); },
-    }, "✕")),
-    make("ul", { className: "drawings" }, ...one.drawings.map((drawing, k) => drawingItem(one, drawing, k))),
-    make("div", { className: "buttons" },
-      make("button", { type: "button", disabled: full, onclick: () => openDialog(one), "aria-label": `Draw an example of ${one.name}` }, "Draw"),
-      make("button", { type: "button", disabled: full, onclick: () => files.click(), "aria-label": `Choose pictures of ${one.name}` }, "Files"),
-      files),
-  );
-  dropTarget(card, (dropped) => dropped.some((f) => /\.zip$/i.test(f.name)) ? openZip(dropped[0]) : addFiles(one, dropped));
-  return card;
-}
-
-function drawingItem(one, drawing, k) {
-  return make(
-    "li",
-    {},
-    make("button", {
-      type: "button", className: "drawing", title: "Remove this drawing", "aria-label": `Remove drawing ${k + 1} of ${one.name}`,
-      onclick: () => { one.drawings.splice(k, 1); changed(); },
-    }, thumbnail(drawing)),
-    make("span", { className: "spoke" }),
-  );
+function cardOf(one, index) {
+  return classCard(one, index, one.drawings.length >= MOST_DRAWINGS, {
+    renamed: () => { save(); showAnswerAgain(); },
+    removed: () => { state.classes.splice(index, 1); changed(); },
+    removedDrawing: (k) => { one.drawings.splice(k, 1); changed(); },
+    draws: () => openDialog(one),
+    files: (chosen) => addFiles(one, chosen),
+  });
 }
 
 // --- asking -----------------------------------------------------------------------------------
@@ -204,6 +175,7 @@ let last = null;
 async function ask() {
   asking?.abort();
   last = null;
+  const settled = oldTrouble();
   const seen = find("seen");
   seen.hidden = !pad.drawing;
   if (pad.drawing) paint(seen, pad.drawing).catch((error) => trouble(error.message));
@@ -225,18 +197,24 @@ async function ask() {
     if (mine !== asking) return;
     last = {
       classes,
+      colours: classes.map((c) => colourOf(state.classes.indexOf(c))),
       places,
       probabilities: answer.probabilities[0],
       attention: answer.attention?.[0],
       milliseconds: performance.now() - start,
     };
-    trouble();
-    showAnswer(last);
+    settled();
+    showAnswerAgain();
   } catch (error) {
     if (error.name === "AbortError" || mine !== asking) return;
     showNothing("");
     trouble(error.message);
   }
+}
+
+/** Shows the last answer, by the names and the threshold of now. */
+function showAnswerAgain() {
+  if (last) showAnswer(last, state.threshold);
 }
 
 function whatIsMissing() {
@@ -265,53 +243,6 @@ function inTurns(classes) {
   return found;
 }
 
-function showNothing(words) {
-  find("verdict").removeAttribute("aria-busy");
-  find("verdict").textContent = words;
-  find("verdict").className = "verdict quiet";
-  find("bars").replaceChildren();
-  find("took").textContent = "";
-  find("attention-note").textContent = "";
-  showAttention([], undefined);
-}
-
-function showAnswer({ classes, places, probabilities, attention, milliseconds }) {
-  const order = probabilities.map((_, k) => k).sort((a, b) => probabilities[b] - probabilities[a]);
-  const best = order[0];
-  const none = probabilities[best] < state.threshold;
-  const verdict = find("verdict");
-  verdict.removeAttribute("aria-busy");
-  verdict.className = "verdict";
-  verdict.replaceChildren(
-    ...(none
-      ? ["None of these ", make("small", {}, `(${classes[best].name} at ${percent(probabilities[best])} is below the threshold)`)]
-      : ["It is ", make("strong", {}, classes[best].name), " ", make("small", {}, percent(probabilities[best]))]),
-  );
-  find("bars").replaceChildren(
-    ...order.map((k) => bar(classes[k].name, probabilities[k], colourOf(state.classes.indexOf(classes[k])), k === best && !none)),
-  );
-  find("took").textContent = `answered in ${Math.round(milliseconds)} ms`;
-  find("attention-note").textContent = attention
-    ? "Below each drawing: how much it spoke for this answer."
-    : "This model does not say which drawings spoke for its answer.";
-  showAttention(places, attention);
-}
-
-function showAttention(places, attention) {
-  for (const spoke of find("classes").querySelectorAll(".spoke")) {
-    spoke.textContent = "";
-    spoke.parentElement.classList.remove("speaks");
-    spoke.parentElement.style.removeProperty("--spoke");
-  }
-  places.forEach(([index, number], i) => {
-    const item = find("classes").children[index]?.querySelectorAll(".drawings li")[number];
-    if (!item || !attention) return;
-    item.style.setProperty("--spoke", attention[i]);
-    item.classList.add("speaks");
-    item.querySelector(".spoke").textContent = percent(attention[i]);
-  });
-}
-
 function showThreshold() {
   find("threshold").value = Math.round(100 * state.threshold);
   find("threshold-value").textContent = `${Math.round(100 * state.threshold)} %`;
@@ -320,16 +251,7 @@ function showThreshold() {
 // --- files ------------------------------------------------------------------------------------
 
 async function saveZip() {
-  const taken = new Set();
-  const files = [];
-  for (const one of state.classes) {
-    const folder = folderName(one.name, taken);
-    for (const [k, drawing] of one.drawings.entries()) {
-      const url = pictureOf(drawing);
-      const bytes = Uint8Array.from(atob(url.split(",", 2)[1]), (c) => c.charCodeAt(0));
-      files.push([`${folder}/${k + 1}.${url.startsWith("data:image/jpeg") ? "jpg" : "png"}`, bytes]);
-    }
-  }
+  const files = filesOf(state.classes);
   if (!files.length) return trouble("There is no drawing to save");
   const link = make("a", { href: URL.createObjectURL(pack(files)), download: "examples.zip" });
   link.click();
@@ -339,23 +261,24 @@ async function saveZip() {
 async function openZip(file) {
   if (!file) return;
   try {
-    const classes = new Map();
-    for (const [name, bytes] of (await unpack(file)).sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }))) {
-      const [folder, base] = name.split("/").slice(-2);
-      const kind = /\.(png|jpe?g)$/i.exec(base ?? "")?.[1].toLowerCase();
-      if (!kind || folder.startsWith("__MACOSX") || base.startsWith(".")) continue;
-      if (!classes.has(folder)) classes.set(folder, []);
-      const drawings = classes.get(folder);
-      if (drawings.length < MOST_DRAWINGS) {
-        drawings.push(await fromFile(new Blob([bytes], { type: kind === "png" ? "image/png" : "image/jpeg" })));
-      }
-    }
-    if (!classes.size) throw new Error("it has no pictures in folders, class/1.png");
-    const over = classes.size > MOST_CLASSES;
-    state.classes = [...classes].slice(0, MOST_CLASSES).map(([name, drawings]) => ({ name, drawings }));
-    changed();
-    trouble(over ? `${file.name} has ${classes.size} classes; the first ${MOST_CLASSES} are here` : "");
+    const found = classesOf(await unpack(file));
+    if (!found.length) throw new Error("it has no pictures in folders, class/1.png");
+    const taken = found.slice(0, MOST_CLASSES);
+    state.classes = await Promise.all(taken.map(async ({ name, pictures }) => ({
+      name,
+      drawings: await Promise.all(pictures.slice(0, MOST_DRAWINGS).map(fromFile)),
+    })));
+    changed(whatIsLeftOut(file.name, found, taken));
   } catch (error) {
     trouble(`${file.name}: ${error.message}`);
   }
+}
+
+/** Says what of a zip's classes is not on the page; "" where all is. */
+function whatIsLeftOut(file, found, taken) {
+  const words = [];
+  if (found.length > taken.length) words.push(`${found.length} classes, of which the first ${taken.length} are here`);
+  const cut = taken.filter((one) => one.pictures.length > MOST_DRAWINGS).map((one) => one.name);
+  if (cut.length) words.push(`more than ${MOST_DRAWINGS} drawings of ${cut.join(", ")}, of which the first ${MOST_DRAWINGS} are here`);
+  return words.length ? `${file} has ${words.join("; ")}.` : "";
 }

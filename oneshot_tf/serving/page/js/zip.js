@@ -100,12 +100,3 @@ async function inflate(content, method, size) {
     at += value.length;
   }
 }
-
-/** A class's name as the name of a folder on any system. */
-export function folderName(name, taken) {
-  const plain = name.replace(/[\\/:*?"<>|\u0000-\u001f]/g, "_").replace(/^[. ]+|[. ]+$/g, "") || "class";
-  let found = plain;
-  for (let k = 2; taken.has(found.toLowerCase()); k++) found = `${plain} ${k}`;
-  taken.add(found.toLowerCase());
-  return found;
-}
