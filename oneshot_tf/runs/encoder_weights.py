@@ -57,8 +57,10 @@ def check(options, test, split_sha256, strict=True):
     if not value or options.oracle:
         return
     run = _run_of(value)
-    if run and run["split"]["sha256"] == split_sha256 and not run["options"].get("oracle"):
-        return
+    if run:
+        config, split = run
+        if split["sha256"] == split_sha256 and not getattr(config.options, "oracle", False):
+            return
     seen = _seen(value, run)
     if seen is None and not strict:
         return
@@ -77,25 +79,36 @@ def check(options, test, split_sha256, strict=True):
 
 
 def _run_of(value):
-    """`config.json` of the run that a value names, or None."""
+    """(`RunConfig`, what `config.json` says of the split) of the run that a value names, or None.
+
+    Raises:
+      UserError: a folder whose `config.json` is no run's, as of a model from elsewhere.
+    """
     path = pathlib.Path(value) / "config.json"
-    return read_json(path) if value != PUBLISHED and path.is_file() else None
+    if value == PUBLISHED or not path.is_file():
+        return None
+    try:
+        config = workdirs.read_config(value)
+    except UserError as error:
+        raise UserError(
+            f"--encoder_weights={value} must be {PUBLISHED}, a run's workdir or a Keras .h5 file. "
+            f"Received: a folder of something else ({first_line(error)})"
+        ) from None
+    return config, read_json(path)["split"]
 
 
 def _seen(value, run):
     """The classes that weights were trained on, or None where it cannot be told."""
     if run is None:
         return _all_of_imagenet() if _is_published(value) else None
-    before, name, dataset = (
-        run["options"].get("encoder_weights"),
-        run["split"]["name"],
-        run["data"]["dataset"],
-    )
+    config, described = run
+    before = getattr(config.options, "encoder_weights", None)
+    name, dataset = described["name"], config.data.dataset
     earlier = _seen(before, _run_of(before)) if before else frozenset()
     if earlier is None or name not in splits.published_of(dataset):
         return None
     split = splits.stored(name, dataset)
-    validation = split.validation if run["train"]["train_on_validation"] else ()
+    validation = split.validation if config.train.train_on_validation else ()
     return earlier.union(split.train, validation)
 
 

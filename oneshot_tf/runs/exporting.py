@@ -7,7 +7,7 @@ import shutil
 import tensorflow as tf
 
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import protocols, records
+from oneshot_tf.evaluation import protocols, record_form, records
 from oneshot_tf.files import dump, read_json, refuse_pattern
 from oneshot_tf.runs import experiment, workdirs
 from oneshot_tf.serving import card, signatures
@@ -135,7 +135,7 @@ def find_record(workdir, path, config, trained, conditions):
       The record, or None.
 
     Raises:
-      UserError: `path` names a record of other weights.
+      UserError: `path` names a record of other weights, or a file that is read is no record.
     """
 
     def fits(record):
@@ -148,9 +148,10 @@ def find_record(workdir, path, config, trained, conditions):
         )
 
     if path:
+        shown = "" if isinstance(path, dict) else f"={path}"
         record = path if isinstance(path, dict) else read_json(path)
+        record_form.check(record, f"--record{shown}")
         if not fits(record):
-            shown = "" if isinstance(path, dict) else f"={path}"
             raise UserError(
                 f"--record{shown} must be of {config.name}, seed {config.train.seed}, checkpoint "
                 f"{trained['checkpoint']} after {trained['episodes']} episodes; it is of other "
@@ -158,11 +159,17 @@ def find_record(workdir, path, config, trained, conditions):
             )
         return record
     found = sorted((workdir / "evaluation").glob("*.json"), key=lambda p: p.stat().st_mtime)
-    fitting = [record for record in map(read_json, found) if fits(record)]
+    fitting = [record for record in map(_read_record, found) if fits(record)]
     fitting = [record for record in fitting if record["protocol"].get("part") != "validation"]
     own = [record for record in fitting if record["dataset"] == config.data.dataset]
     usual = [record for record in own if _usual(record["protocol"], config)]
     return (usual or own or fitting or [None])[-1]
+
+
+def _read_record(path):
+    record = read_json(path)
+    record_form.check(record, path)
+    return record
 
 
 def _usual(protocol, config):

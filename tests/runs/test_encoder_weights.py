@@ -98,6 +98,16 @@ def test_what_a_run_began_from_counts(tmp_path):
         check(options, RAND)
 
 
+@pytest.mark.parametrize("content", ["{}", '{"architectures": []}', "[]"])
+def test_a_folder_of_something_else_is_no_run(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    options = dataclasses.replace(OPTIONS, encoder_weights=str(tmp_path))
+    with pytest.raises(
+        UserError, match="must be imagenet, a run's workdir or .* Received: a folder"
+    ):
+        check(options, RAND)
+
+
 def test_a_run_on_a_split_that_is_not_stored(tmp_path):
     names = [f"n{k:08d}" for k in range(20)]
     split = splits.shuffled(names, 0)

@@ -40,6 +40,7 @@ def write_record(run):
     def write(name, age=0, **changes):
         trained = {"episodes": 40, "checkpoint": "best", "dataset": "folder"}
         record = {
+            "model": "flmn",
             "config": "flmn_omniglot_1",
             "seed": 0,
             "dataset": "folder",
@@ -145,6 +146,17 @@ def test_record_of_other_weights_is_refused(run, quick, write_record, tmp_path):
         quick(run, tmp_path, "last", given)
     with pytest.raises(UserError, match="cannot be read"):
         quick(run, tmp_path, None, tmp_path / "none.json")
+
+
+def test_what_is_no_record_is_named(run, quick, write_record, tmp_path):
+    stray = write_record("stray")
+    stray.write_text('{"loss": 0.5}')
+    with pytest.raises(UserError, match=r"stray\.json is no record: it lacks model"):
+        quick(run, tmp_path)
+    with pytest.raises(UserError, match=r"--record=.*stray\.json is no record: it lacks model"):
+        quick(run, tmp_path, None, stray)
+    with pytest.raises(UserError, match="--record is no record: it lacks model"):
+        quick(run, tmp_path, None, {"loss": 0.5})
 
 
 def test_papers_settings_are_those_that_the_run_names(tmp_path, make_dataset):
