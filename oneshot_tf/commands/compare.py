@@ -33,10 +33,11 @@ def main(argv):
     runs = flags.listed(parsed.get("runs"))
     if not runs:
         raise UserError(f"--runs is missing: {OWN['runs'][1]}")
+    way, shot = parsed.get("way", 5), parsed.get("shot", 5)
+    seed = parsed.get("eval_seed", 0)
+    test = TestOptions(data_dir=parsed.get("data_dir"), way=way, shot=shot, eval_seed=seed)
     models = [experiment.load(run)[:2] for run in runs]
     check_alike(models)
-    way, shot = parsed.get("way", 5), parsed.get("shot", 5)
-    test = TestOptions(data_dir=parsed.get("data_dir"), eval_seed=parsed.get("eval_seed", 0))
     options = held_out.data_options(models[0][1], test)
     episode = draw_episode(options, runs, test, way, shot)
     panels = [panel_of(learner, config.name, episode) for learner, config in models]

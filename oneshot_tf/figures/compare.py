@@ -66,14 +66,20 @@ def draw_map(panels):
         for label, colour in class_colours(labels).items():
             own = points[labels == label]
             place.scatter(*own.T, s=9, color=colour, label=f"class {label}", linewidths=0)
-        apart = silhouette_score(panel["query"], labels, metric="cosine")
-        place.set_title(_title(panel, f"silhouette {apart:.2f}"), fontsize=10)
+        place.set_title(_title(panel, _apart(panel["query"], labels)), fontsize=10)
         place.set_xticks([])
         place.set_yticks([])
     handles, labels = axes[0].get_legend_handles_labels()
     words = {"fontsize": 8, "frameon": False, "markerscale": 2.0}
     figure.legend(handles, labels, loc="outside lower center", ncols=min(5, len(labels)), **words)
     return figure
+
+
+def _apart(query, labels):
+    """How far apart the classes are, in words; none where no class has two queries to compare."""
+    if not 1 < len(np.unique(labels)) < len(labels):
+        return ""
+    return f"silhouette {silhouette_score(query, labels, metric='cosine'):.2f}"
 
 
 def draw_matrices(panels, queries):
@@ -118,4 +124,4 @@ def _make(panels, title):
 
 
 def _title(panel, words):
-    return f"{panel['name']}: {100 * panel['right']:.1f} % right\n{words}"
+    return f"{panel['name']}: {100 * panel['right']:.1f} % right\n{words}".rstrip()

@@ -64,6 +64,13 @@ def test_two_models_beside_each_other(runs, tmp_path):
         assert picture.shape[1] > 1.4 * picture.shape[0] and picture.std() > 5
 
 
+def test_one_query_of_a_class_is_drawn_without_a_silhouette(runs, tmp_path):
+    words = [f"--runs={runs / 'prototypical'}", "--way=2", "--shot=19", f"--output={tmp_path}"]
+    code, _, errors = run(compare.main, *words)
+    assert code == 0, errors
+    assert (tmp_path / "map.png").is_file() and (tmp_path / "similarity.png").is_file()
+
+
 @pytest.mark.parametrize(
     "words, message",
     [
@@ -71,6 +78,8 @@ def test_two_models_beside_each_other(runs, tmp_path):
         (["--runs={0}/lstm"], "compares no embeddings"),
         (["--runs={0}/nothing"], "nothing"),
         (["--runs={0}/matching", "--shot=20"], "--shot must be below 20"),
+        (["--runs={0}/matching", "--shot=0"], "--shot must be at least 1. Received: 0"),
+        (["--runs={0}/matching", "--way=1"], "--way must be at least 2. Received: 1"),
     ],
 )
 def test_mistakes_are_named(runs, tmp_path, words, message):

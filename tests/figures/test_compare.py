@@ -53,6 +53,16 @@ def test_titles_say_how_far_apart_the_classes_are(make_panel):
     assert "50.0 % right" in figure.axes[0].get_title()
 
 
+def test_single_queries_have_no_silhouette():
+    """And a single class has none, whatever its queries."""
+    random = np.random.default_rng(0)
+    for classes in ([0, 1, 2, 3, 4], [0, 1], [0, 0, 0]):
+        labels = {"support_labels": classes, "query_labels": classes}
+        sides = random.normal(size=(2, len(classes), 5))
+        figure = compare.draw_map([compare.look("few", *sides, labels, 1.0)])
+        assert figure.axes[0].get_title() == "few: 100.0 % right"
+
+
 def test_the_matrix_is_sorted_by_class(make_panel):
     panel = make_panel(0.01)
     figure = compare.draw_matrices([panel], queries=2)
