@@ -253,7 +253,8 @@ def check_stored(fields, parts):
 
 
 def check_training(train, model, name):
-    """Refuses a way or a shot that is drawn from nothing, and what a model cannot take.
+    """Refuses a way or a shot that is drawn from nothing, a weight decay that none applies, and what a model
+    cannot take.
 
     Args:
       train: `TrainOptions`.
@@ -264,6 +265,11 @@ def check_training(train, model, name):
         raise UserError(
             f"{name} trains on one device, since an update goes on from the one before; leave out "
             "--strategy and --replicas"
+        )
+    if train.weight_decay and train.optimizer != "adamw":
+        raise UserError(
+            f"--weight_decay={train.weight_decay:g} needs --optimizer=adamw, the only one that decays weights. "
+            f"Received: {train.optimizer}; say adamw, or leave --weight_decay out"
         )
     for span in ("way", "shot"):
         low, high = getattr(train, f"{span}_from"), getattr(train, span)

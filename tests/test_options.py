@@ -6,7 +6,7 @@ import pytest
 from oneshot_tf import data, models
 from oneshot_tf.errors import UserError
 from oneshot_tf.options import Options, field_type, from_fields, option
-from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
+from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions, check_training
 from oneshot_tf.test_options import TestOptions
 
 CLASSES = [TrainOptions, TestOptions, DataOptions]
@@ -159,3 +159,15 @@ def test_one_word_a_thing():
     used = {f.name for cls in CLASSES for f in dataclasses.fields(cls)}
     assert {"rows", "hidden_size", "blocks", "filters"} <= used
     assert not used & {"slots", "units", "hidden", "encoder_blocks", "encoder_channels"}
+
+
+def test_weight_decay_needs_an_optimizer_that_decays():
+    model = models.find("matching")
+    for optimizer in ("adam", "rmsprop", "sgd"):
+        train = TrainOptions(optimizer=optimizer, weight_decay=0.01)
+        with pytest.raises(
+            UserError, match=f"needs --optimizer=adamw.* Received: {optimizer}; say"
+        ):
+            check_training(train, model, "matching")
+        check_training(TrainOptions(optimizer=optimizer), model, "matching")
+    check_training(TrainOptions(optimizer="adamw", weight_decay=0.01), model, "matching")

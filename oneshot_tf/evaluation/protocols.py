@@ -9,6 +9,7 @@ from oneshot_tf.errors import UserError
 from oneshot_tf.ops import losses
 from oneshot_tf.ops.views import averaged
 from oneshot_tf.sampling import pipeline
+from oneshot_tf.test_options import TestOptions
 
 BATCH = 20  # episodes answered at once
 MOST_PIXELS = 2000 * 32**2  # answered at once, in batches of fewer episodes where they are large
@@ -76,9 +77,16 @@ def finetuning(learner, steps, rate, match):
       ((episode) -> logits, or None for the plain answer; what a record says of it).
 
     Raises:
-      UserError: the model has no fine-tuning, or none with this answer.
+      UserError: the model has no fine-tuning, or none with this answer; a rate or an answer of
+        fine-tuning without steps.
     """
     if not steps:
+        for name, value in (("finetune_rate", rate), ("finetune_match", match)):
+            if value != getattr(TestOptions, name):
+                raise UserError(
+                    f"--{name}={value} needs --finetune_steps of at least 1. Received: {steps}; say how "
+                    "many, or leave it out"
+                )
         return None, {}
     if not learner.finetune_matches:
         raise UserError(f"{learner.name} has no fine-tuning; leave --finetune_steps out")

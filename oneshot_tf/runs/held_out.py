@@ -55,12 +55,20 @@ def classes(config, workdir, test):
       them the run was trained on, where it was on any).
 
     Raises:
-      UserError: the classes are not those that the run's split was made of.
+      UserError: the classes are not those that the run's split was made of; validation classes of another
+        data set, without a split to say which.
     """
     options = data_options(config, test)
+    whole = options.dataset != config.data.dataset and not options.split
+    if whole and test.part != "test":
+        raise UserError(
+            f"--part={test.part} needs a split of {options.dataset}: it is not the data set trained on, and "
+            "without one all its classes are tested. Say --split=random or one of its own, or leave "
+            "--part out"
+        )
     vary = options.augment_test and source.varies(options)
     dataset = experiment.load_pictures(options, vary=vary)
-    if options.dataset != config.data.dataset and not options.split:
+    if whole:
         split, shown = splits.make("all", (), (), dataset.class_names), dataset
     else:
         split = splits.load(dataset, options)

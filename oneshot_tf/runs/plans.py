@@ -11,6 +11,7 @@ from oneshot_tf.evaluation import protocols
 from oneshot_tf.ops import views
 from oneshot_tf.sampling import few_shot, sequence
 from oneshot_tf.sampling import source as sources
+from oneshot_tf.test_options import TestOptions
 
 MOST_NUMBERS = 5 * 10**7  # of all differences of features of an answer's pairs of pictures
 SETTINGS = ((5, 1), (5, 5), (20, 1), (20, 5))  # way and shot of the usual tables
@@ -50,6 +51,8 @@ def sequence_plan(learner, config, source, test):
     of_queries = {
         "views": test.views > 1,
         "finetune_steps": test.finetune_steps,
+        "finetune_rate": test.finetune_rate != TestOptions.finetune_rate,
+        "finetune_match": test.finetune_match != TestOptions.finetune_match,
         "eval_queries": test.eval_queries,
     }
     said = [name for name, value in of_queries.items() if value]

@@ -226,6 +226,7 @@ def test_the_usual_settings_go_as_far_as_the_classes(trained):
         (["--blocks=4", "--image_size=8"], "--blocks=4 halves a picture to nothing"),
         (["--way_from=9"], "--way must be low:high. Received: 9:3"),
         (["--bn=support", "--noshared"], "--bn=support needs --shared"),
+        (["--weight_decay=0.01"], "--weight_decay=0.01 needs --optimizer=adamw"),
     ],
 )
 def test_what_cannot_be_trained_is_one_line_and_makes_no_folder(pictures, tmp_path, words, said):
@@ -256,7 +257,8 @@ def test_an_export_answers_as_the_model_does_fine_tuned_or_not(trained, tmp_path
     from oneshot_tf.episodes import FewShotEpisode
     from oneshot_tf.runs import experiment
 
-    path = exporting.export(trained, tmp_path, steps=steps, rate=1e-2)
+    tuned = {"steps": steps, "rate": 1e-2} if steps else {}
+    path = exporting.export(trained, tmp_path, **tuned)
     learner = experiment.load(trained)[0]
     random = np.random.default_rng(0)
     support, query = (random.random((1, n, 8, 8, 3)).astype(np.float32) for n in (4, 3))

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode
+from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import protocols
 
 WAY, SHOT, STEPS = 2, 3, 6
@@ -99,3 +100,16 @@ def test_few_shot_accuracy_leaves_padding_out():
     found = protocols.few_shot(Oracle(), sample, 25)
     assert accuracy(found) == {"mean": pytest.approx(66.667), "ci95": pytest.approx(0.0, abs=1e-6)}
     assert found["right"].tolist() == [2] * 25 and found["shown"].tolist() == [3] * 25
+
+
+@pytest.mark.parametrize(
+    "said, name",
+    [({"rate": 0.1}, "finetune_rate=0.1"), ({"match": "softmax"}, "finetune_match=softmax")],
+)
+def test_fine_tuning_without_steps_is_refused(said, name):
+    """The plain answer would have the name of another one."""
+    with pytest.raises(
+        UserError, match=f"--{name} needs --finetune_steps of at least 1. Received: 0"
+    ):
+        protocols.answering(Oracle(), **said)
+    assert protocols.answering(Oracle(), rate=1e-3, match="own") == (None, {})

@@ -117,3 +117,9 @@ def test_a_test_of_classes_that_trained_says_so(pictures, tmp_path):  # noqa: F8
     assert json.loads(path.read_text())["split"]["trained_classes"] == 2
     code, output, errors = run(eval_command.main, *words, "--eval_queries=1")
     assert code == 0 and "trained on" not in output, errors
+    # of another data set, all classes would be tested under the name of validation
+    words += ["--eval_queries=1", "--dataset=glyphs", "--part=validation"]
+    code, _, errors = run(eval_command.main, *words)
+    assert code == 1 and "--part=validation needs a split of glyphs" in one_line(errors)
+    code, _, errors = run(eval_command.main, *words, "--split=random")
+    assert code == 0, errors

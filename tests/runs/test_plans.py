@@ -46,6 +46,8 @@ def test_more_ways_than_a_model_tells_apart_are_refused():
     [
         (plans.sequence_plan, {"views": 4}, "--views is for queries after a support set"),
         (plans.sequence_plan, {"finetune_steps": 3}, "--finetune_steps is for queries"),
+        (plans.sequence_plan, {"finetune_rate": 0.1}, "--finetune_rate is for queries"),
+        (plans.sequence_plan, {"finetune_match": "softmax"}, "--finetune_match is for queries"),
         (plans.sequence_plan, {"eval_queries": 2}, "--eval_queries is for queries"),
         (
             plans.few_shot_plan,
