@@ -34,7 +34,6 @@ TESTED_ELSEWHERE = {
     "serving/middleware.py": "serving/test_web.py",
     "serving/predicting.py": "serving/test_web.py",
     "runs/kinds.py": "runs/test_experiment.py",
-    "runs/testing.py": "commands/test_train.py",
     "commands/eval.py": "commands/test_train.py",
     "commands/export.py": "runs/test_exporting.py",
     "commands/prepare.py": "data/test_shards.py",

@@ -76,6 +76,10 @@ FORM = {
     "train.dataset": (False, lambda v: isinstance(v, str), "a name"),
     "train.commit": (False, _commit, "a commit, or null"),
     "commit": (False, _commit, "a commit, or null"),
+    "options": (False, lambda v: isinstance(v, dict), "an object"),
+    "options.data": (False, lambda v: isinstance(v, dict), "an object"),
+    "options.train": (False, lambda v: isinstance(v, dict), "an object"),
+    "options.model": (False, lambda v: isinstance(v, dict), "an object"),
     "right": (False, _right, "whole numbers by setting"),
     "shown": (False, _shown, "whole numbers by setting"),
 }

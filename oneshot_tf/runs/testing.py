@@ -6,10 +6,10 @@ import typing
 
 from oneshot_tf.data.sentences import Sentences
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import records, tables
+from oneshot_tf.evaluation import record_form, records, tables
 from oneshot_tf.figures import drawing
 from oneshot_tf.files import read_json
-from oneshot_tf.runs import encoder_weights, experiment, held_out, kinds
+from oneshot_tf.runs import encoder_weights, experiment, held_out, kinds, workdirs
 from oneshot_tf.sampling import pipeline
 
 
@@ -115,12 +115,14 @@ def check_place(path, record):
     """Refuses to write the record of one test over that of another.
 
     Raises:
-      UserError: `path` has a record of another protocol, of other classes or of another checkpoint.
+      UserError: `path` has a record of another protocol, of other classes, of another checkpoint or of a run
+        with another model or other options; or something that is no record.
     """
     if not path.is_file():
         return
     before = read_json(path)
-    now, then = record["protocol"], before.get("protocol", {})
+    record_form.check(before, path)
+    now, then = record["protocol"], before["protocol"]
     differing = [name for name in tables.PROTOCOL if then.get(name) != now.get(name)]
     for part, name in (("split", "sha256"), ("train", "checkpoint")):
         if before.get(part, {}).get(name) != record[part][name]:
@@ -130,6 +132,33 @@ def check_place(path, record):
             f"{path} has the record of another test ({', '.join(differing)} differ); move or delete "
             "it, then test again"
         )
+    others = other_run(before, record)
+    if others:
+        raise UserError(
+            f"{path} has the record of another run: expected one with {', '.join(others[0])}. Received: "
+            f"{', '.join(others[1])}; name another --results, or move or delete it, then test again"
+        )
+
+
+def other_run(before, record):
+    """([what the run of one record has], [what that of the other has instead]), or None of one and the same.
+
+    Two runs of one config's name and seed would have records of one name, and a table would take one
+    for the other.
+    """
+    if before["model"] != record["model"]:
+        return [f"--model={before['model']}"], [f"--model={record['model']}"]
+    found = workdirs.changes(_parts(before), _parts(record))
+    said = [[f"--{name}={values[i]}" for name, *values in found] for i in (0, 1)]
+    return said if found else None
+
+
+def _parts(record):
+    """The options of a record under the names that they have in `config.json`."""
+    names = {"data": "data", "train": "train", "model": "options"}
+    options = record.get("options", {})
+    found = {names[part]: values for part, values in options.items() if part in names}
+    return {**found, "model": record["model"]}
 
 
 def record_name(record, test, usual):

@@ -109,9 +109,21 @@ def vocabulary(workdir):
 
 
 def differences(before, now):
-    """["--name (then X, now Y)"] of what must not change within a run; episodes may grow.
+    """["--name (then X, now Y)"] of what must not change within a run; episodes may grow."""
+    found = [f"--{name} (then {old}, now {new})" for name, old, new in changes(before, now)]
+    return found + [
+        name for name in ("model", "split", "pictures_sha256") if before.get(name) != now[name]
+    ]
+
+
+def changes(before, now):
+    """[(option, value before, value now)] of the options that must not change within a run.
 
     Options that have been added since the run began had their earlier value then.
+
+    Args:
+      before: {"data", "train", "options"} as stored; of a part that is not there, nothing is said.
+      now: the same of a run of the present, and its "model".
     """
     found = []
     classes = {
@@ -120,15 +132,14 @@ def differences(before, now):
         "options": models.find(now["model"]).Options,
     }
     for part, cls in classes.items():
-        earlier, then = earlier_values(cls), renamed(cls, before.get(part, {}))
+        if part not in before:
+            continue
+        earlier, then = earlier_values(cls), renamed(cls, before[part])
         for name, value in now[part].items():
             old = then.get(name, earlier[name])
             grows = name == "episodes" and old is not None and value >= old
             if old != value and name not in FREE and not grows:
-                found.append(f"--{name} (then {old}, now {value})")
-    for name in ("model", "split", "pictures_sha256"):
-        if before.get(name) != now[name]:
-            found.append(f"{name}")
+                found.append((name, old, value))
     return found
 
 
