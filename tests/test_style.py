@@ -26,7 +26,6 @@ TESTED_ELSEWHERE = {
     "models/lstm.py": "contracts/test_models.py",
     "models/mann.py": "contracts/test_models.py",
     "models/ntm.py": "contracts/test_models.py",
-    "figures/curves.py": "figures/test_drawing.py",
     "figures/episode.py": "figures/test_drawing.py",
     "figures/memory.py": "figures/test_drawing.py",
     "sampling/sampler.py": "sampling/test_pipeline.py",

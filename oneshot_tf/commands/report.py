@@ -6,6 +6,7 @@ python -m oneshot_tf.report --runs=runs/DIR,...        draws the curves of these
 python -m oneshot_tf.report --paired=A,B               what A is better by than B on the same episodes
 """
 
+import dataclasses
 import pathlib
 
 from oneshot_tf.commands import flags
@@ -13,6 +14,7 @@ from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import paired, records, tables
 from oneshot_tf.figures import batches, curves, drawing, sizes
 from oneshot_tf.files import read_json, write_text
+from oneshot_tf.runs import workdirs
 from oneshot_tf.training.logging import read_metrics
 
 OWN = {
@@ -45,8 +47,11 @@ def main(argv):
     page = pathlib.Path(parsed.get("page", "docs/results.md"))
     if parsed.get("page") or page.is_file():
         tables.replace(page, text)
-    runs = [curve_of(folder) for folder in flags.listed(parsed.get("runs"))]
-    draw(by_config(runs or kept_curves(results / "curves")), kept, output)
+    runs = flags.listed(parsed.get("runs"))
+    if runs:
+        draw_own(by_options(runs), kept, output)
+    else:
+        draw(by_config(kept_curves(results / "curves")), kept, output)
     return 0
 
 
@@ -66,6 +71,7 @@ def curve_of(folder):
     That of a few-shot learner has what `batches.thin` gives besides.
     """
     folder = pathlib.Path(folder)
+    workdirs.read_config(folder)  # refuses what is no run
     config = read_json(folder / "config.json")
     if not (folder / "metrics.jsonl").is_file():
         raise UserError(f"{folder}/metrics.jsonl is not there; train first, or name another folder")
@@ -100,13 +106,83 @@ def by_config(curves):
     return grouped
 
 
+def by_options(folders):
+    """{label: curves} of run folders: seeds of one config and of equal options have one label.
+
+    It is the config, and a folder besides where runs of this config differ in more than the seed.
+
+    Args:
+      folders: of runs; the same one twice counts once.
+
+    Returns:
+      The curves with "way" as well, what chance is reckoned by.
+    """
+    groups = {}  # {config: [([folder], what they share, [curve])]}
+    for folder in {pathlib.Path(folder).resolve(): folder for folder in folders}.values():
+        curve, config = curve_of(folder), workdirs.read_config(folder)
+        curve["way"], shared = config.train.way, shared_of(folder, config)
+        of_config = groups.setdefault(config.name, [])
+        for places, others, curves_there in of_config:
+            # the same seed again is no other seed, so it has a curve of its own
+            if shared == others and curve["seed"] not in [c["seed"] for c in curves_there]:
+                places.append(folder)
+                curves_there.append(curve)
+                break
+        else:
+            of_config.append(([folder], shared, [curve]))
+    return {
+        label: found
+        for name, of_config in groups.items()
+        for label, (_, _, found) in zip(labels_of(name, of_config), of_config, strict=True)
+    }
+
+
+def labels_of(config, groups):
+    """A label for each of the groups of a config, by the name of its first folder if there are several."""
+    if len(groups) == 1:
+        return [config]
+    folders = [places[0] for places, *_ in groups]
+    names = [pathlib.Path(folder).resolve().name for folder in folders]
+    return [f"{config}, {x}" for x in (names if len(set(names)) == len(names) else folders)]
+
+
+def shared_of(folder, config):
+    """All that runs must have in common to be seeds of one curve."""
+    parts = [dataclasses.asdict(part) for part in (config.data, config.train, config.options)]
+    for part in parts:
+        for name in ("seed", *workdirs.FREE):
+            part.pop(name, None)
+    stored = read_json(pathlib.Path(folder) / "config.json")
+    return config.model, parts, stored["split"]["sha256"], stored["pictures_sha256"]
+
+
 def draw(grouped, kept, folder):
-    """Writes the figures of curves and records, and says what is missing."""
+    """Writes the figures of kept curves and records, and says what is missing."""
     drawn, missing = curves.draw(grouped)
-    for name, figure in (drawn | batches.draw(grouped) | sizes.draw(kept)).items():
+    save(drawn | batches.draw(grouped) | sizes.draw(kept), folder)
+    if missing:
+        print(f"Left out of the figures, for want of a curve: {', '.join(missing)}")
+
+
+def draw_own(grouped, kept, folder):
+    """Writes the figures of a user's runs and of the records, and says which runs are in none."""
+    drawn = curves.draw(grouped)[0] | curves.draw_own(grouped) | batches.draw(grouped)
+    save(drawn | sizes.draw(kept), folder)
+    without = [
+        label
+        for label, runs in grouped.items()
+        if not any(curves.is_of(run) or run.get("validation") for run in runs)
+    ]
+    if without:
+        print(
+            f"Not drawn, since few-shot runs are drawn by their validations: {', '.join(without)}"
+        )
+
+
+def save(figures, folder):
+    """Writes figures, {name: `Figure`}, and says where."""
+    for name, figure in figures.items():
         path = folder / f"{name}.png"
         folder.mkdir(parents=True, exist_ok=True)
         drawing.save(figure, path)
         print(f"figure: {path}")
-    if missing:
-        print(f"Left out of the figures, for want of a curve: {', '.join(missing)}")

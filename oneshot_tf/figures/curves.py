@@ -1,5 +1,7 @@
 """Training curves: figures 3 to 5 of Mureja et al. (2017), and the thinned numbers behind them."""
 
+import textwrap
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -7,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from oneshot_tf.errors import UserError
 
 POINTS = 100
+COLUMNS = 3  # panels side by side
 SHOWN = {1: "#E69F00", 2: "#56B4E9", 5: "#009E73", 10: "#0072B2"}  # presentation -> colour
 MODELS = {"FLMN": "#0072B2", "MANN, one head": "#D55E00"}
 EXPERIMENTS = {
@@ -81,14 +84,48 @@ def draw(curves):
     losses = {experiment: runs for experiment, runs in losses.items() if runs}
     if losses:
         figures["flmn_figure_5"] = _draw_losses(losses)
-    named = [config for configs in EXPERIMENTS.values() for config in configs.values()]
-    return figures, [config for config in named if config not in curves]
+    return figures, [config for config in _named() if config not in curves]
 
 
-def _panels(count, title):
-    figure = Figure(figsize=(5.4 * count, 4.2), dpi=120, facecolor="white", layout="constrained")
+def draw_own(curves):
+    """Accuracy by presentation of the sequence runs that `draw` has no place for, a panel each.
+
+    Args:
+      curves: {label: [{"seed", "way", "points"}]}; few-shot runs are left out.
+
+    Returns:
+      {"sequences": `Figure`}, or nothing where there is none.
+    """
+    own = {k: runs for k, runs in curves.items() if k not in _named() and is_of(runs[0])}
+    if not own:
+        return {}
+    figure, panels = _panels(len(own), "training accuracy by presentation", sharex=False)
+    for axes, (label, runs) in zip(panels, own.items(), strict=True):
+        _panel(axes, label, runs, 100.0 / runs[0]["way"])
+        axes.legend(fontsize=8, loc="best")
+    for axes in panels[::COLUMNS]:
+        axes.set_ylabel("accuracy, %")
+    return {"sequences": figure}
+
+
+def is_of(curve):
+    """Whether a curve is of a sequence learner."""
+    return any("by_presentation" in point for point in curve["points"][:1])
+
+
+def _named():
+    return [config for configs in EXPERIMENTS.values() for config in configs.values()]
+
+
+def _panels(count, title, sharex=True):
+    rows, columns = -(-count // COLUMNS), min(count, COLUMNS)
+    size = (5.4 * columns, 4.2 * rows)
+    figure = Figure(figsize=size, dpi=120, facecolor="white", layout="constrained")
     figure.suptitle(title, fontsize=11)
-    panels = figure.subplots(1, count, sharex=True, sharey=True, squeeze=False)[0]
+    places = figure.subplots(rows, columns, sharex=sharex, sharey=True, squeeze=False).ravel()
+    panels = places[:count]
+    for axes in places[count:]:
+        axes.remove()
     for axes in panels:
         axes.set_xlabel("episodes")
         axes.xaxis.set_major_locator(MaxNLocator(5))
@@ -103,22 +140,30 @@ def _draw_accuracy(runs, number, experiment):
     title = f"After [FLMN], figure {number}\ntraining accuracy, experiment {experiment} ({varied})"
     figure, panels = _panels(len(runs), title)
     for axes, (name, seeds) in zip(panels, runs.items(), strict=True):
-        for presentation, colour in SHOWN.items():
-            _line(axes, seeds, _accuracy(presentation), colour, f"presentation {presentation}")
-        axes.axhline(20.0, color="gray", lw=0.8, ls="--")
-        axes.annotate(
-            "chance",
-            (1, 20),
-            xycoords=("axes fraction", "data"),
-            fontsize=8,
-            ha="right",
-            va="top",
-        )
-        axes.set_title(f"{name} ({_seeds(seeds)})", fontsize=10)
-        axes.set_ylim(0, 100)
+        _panel(axes, name, seeds, 20.0)
     panels[0].set_ylabel("accuracy, %")
     panels[0].legend(fontsize=8, loc="center right")
     return figure
+
+
+def _panel(axes, name, seeds, chance):
+    """A line for each presentation that is shown of a model or run; `chance` is in percent."""
+    presentations = len(seeds[0]["points"][0]["by_presentation"])
+    for presentation, colour in SHOWN.items():
+        if presentation <= presentations:
+            _line(axes, seeds, _accuracy(presentation), colour, f"presentation {presentation}")
+    axes.axhline(chance, color="gray", lw=0.8, ls="--")
+    axes.annotate(
+        "chance",
+        (1, chance),
+        xycoords=("axes fraction", "data"),
+        fontsize=8,
+        ha="right",
+        va="top",
+    )
+    title = textwrap.fill(f"{name} ({_seeds(seeds)})", 60, break_on_hyphens=False)
+    axes.set_title(title, fontsize=10)
+    axes.set_ylim(0, 100)
 
 
 def _draw_losses(losses):

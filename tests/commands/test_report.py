@@ -11,10 +11,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata
 from tensorflow.python.framework.tensor_util import MakeNdarray
 
+from oneshot_tf import models
 from oneshot_tf.commands import report
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import tables
-from oneshot_tf.figures import curves
 from oneshot_tf.files import dump
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 from oneshot_tf.training.logging import Log, write_hparams
@@ -22,14 +22,36 @@ from oneshot_tf.training.logging import Log, write_hparams
 FLMN, MANN = "flmn_omniglot_1_paper", "mann_1head_omniglot_1"
 
 
+def write_config(folder, model, name, model_options=(), **train):
+    """A run's folder and its `config.json`; returns what that says."""
+    options = models.find(model).Options(**dict(model_options))
+    fields = RunConfig(name, model, DataOptions(), TrainOptions(**train), options).to_json()
+    fields |= {"split": {"name": "r", "classes": [9, 9, 9], "sha256": ""}, "pictures_sha256": ""}
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(dump(fields))
+    return fields
+
+
+def write_few_shot(folder, accuracy=90.0, validated=True, **train):
+    """A run of Matching Networks with planted metrics."""
+    write_config(folder, "matching", "matching_omniglot", **{"shot": 1, **train})
+    metrics = [
+        {"kind": kind, "episode": 16 * i, "loss": 1.0, "accuracy": accuracy}
+        for i in range(1, 301)
+        for kind in (("train", "validation") if validated else ("train",))
+    ]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(m) + "\n" for m in metrics))
+    return folder
+
+
 @pytest.fixture
 def make_run(tmp_path):
     """A run folder with planted metrics: the accuracy at presentation p is seed + p."""
 
-    def make(config, seed=0, lines=250):
-        folder = tmp_path / "runs" / f"{config}-{seed}"
-        folder.mkdir(parents=True)
-        fields = {"name": config, "model": "flmn", "train": {"seed": seed}, "commit": "abc"}
+    def make(config, seed=0, lines=250, name=None, **train):
+        folder = tmp_path / "runs" / (name or f"{config}-{seed}")
+        fields = write_config(folder, "flmn", config, seed=seed, **train)
+        fields |= {"commit": "abc"}
         fields["starts"] = [{"commit": "abc", "machine": "small", "load": 1.5}]
         (folder / "config.json").write_text(dump(fields))
         accuracies = [seed + p + 1.0 for p in range(10)]
@@ -126,18 +148,7 @@ def test_figures_from_run_folders(project, make_run):
 
 
 def test_a_few_shot_run_keeps_a_curve_and_is_drawn(project, tmp_path, make_run):
-    folder = tmp_path / "runs" / "few"
-    folder.mkdir(parents=True)
-    fields = {"name": "matching_omniglot", "model": "matching", "split": {"classes": [9, 9, 9]}}
-    fields["data"] = {"dataset": "omniglot", "test_rotations": False}
-    train = {"seed": 3, "way": 5, "shot": 1, "batch_size": 16}
-    (folder / "config.json").write_text(dump({**fields, "train": train}))
-    metrics = [
-        {"kind": kind, "episode": 16 * i, "loss": 1.0, "accuracy": 90.0}
-        for i in range(1, 301)
-        for kind in ("train", "validation")
-    ]
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(m) + "\n" for m in metrics))
+    folder = write_few_shot(tmp_path / "runs" / "few", seed=3)
     report.main(["report", f"--add_curve={folder},{make_run(FLMN)}"])
     kept = json.loads((project / "results/curves/matching_omniglot-seed3.json").read_text())
     assert (kept["dataset"], kept["batch_size"], kept["commit"]) == ("omniglot", 16, None)
@@ -148,6 +159,63 @@ def test_a_few_shot_run_keeps_a_curve_and_is_drawn(project, tmp_path, make_run):
         "flmn_figure_3",
         "flmn_figure_5",
     }
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """{name: `Figure`} of the figures that were written."""
+    found = {}
+    monkeypatch.setattr(
+        report.drawing, "save", lambda figure, path: found.update({path.stem: figure})
+    )
+    return found
+
+
+def labels_of(figure):
+    return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+
+
+def test_own_runs_with_other_options_are_no_seeds_of_one_curve(project, drawn, tmp_path):
+    folders = [
+        write_few_shot(tmp_path / name, accuracy, seed=seed, learning_rate=rate)
+        for name, accuracy, seed, rate in [
+            ("a", 90.0, 0, 1e-3),
+            ("b", 70.0, 0, 1e-2),
+            ("c", 60.0, 1, 1e-2),
+            ("d", 50.0, 1, 1e-2),  # the same seed once more
+        ]
+    ]
+    report.main(["report", f"--runs={','.join(map(str, folders))}"])
+    legend = labels_of(drawn["few_shot_omniglot"])
+    assert [text.partition("\n")[0] for text in legend] == [
+        f"matching_omniglot, {name}" for name in "abd"
+    ]
+    assert "seeds" not in legend[0] + legend[2] and "2 seeds; 65.0 %" in legend[1]
+    same_name = write_few_shot(tmp_path / "elsewhere" / "a", 95.0, learning_rate=0.5)
+    report.main(["report", f"--runs={folders[0]},{same_name}"])
+    assert f"matching_omniglot, {same_name}" in labels_of(drawn["few_shot_omniglot"])[0]
+    # what changes no weight, or the folder named twice, makes no other curve
+    more = write_few_shot(tmp_path / "e", 80.0, seed=1, keep=9)
+    report.main(["report", f"--runs={folders[0]},{folders[0]}/,{more}"])
+    (label,) = labels_of(drawn["few_shot_omniglot"])
+    assert label.startswith("matching_omniglot\n") and "2 seeds; 85.0 %" in label
+
+
+def test_own_sequence_runs_are_drawn(project, drawn, make_run, capsys, tmp_path):
+    folders = [make_run("flmn_omniglot", way=4), make_run("flmn_omniglot", 1, way=4)]
+    folders += [make_run("flmn_omniglot", name="other", way=2), make_run(MANN)]
+    folders.append(write_few_shot(tmp_path / "few", validated=False))
+    report.main(["report", f"--runs={','.join(map(str, folders))}"])
+    assert set(drawn) == {"sequences", "flmn_figure_3", "flmn_figure_5"}
+    first, second = drawn["sequences"].axes
+    assert first.get_title() == "flmn_omniglot, flmn_omniglot-0 (2 seeds)"
+    assert second.get_title() == "flmn_omniglot, other (1 seed)"
+    np.testing.assert_array_equal(first.lines[1].get_ydata(), [2.5] * 100)  # presentation 2
+    chance = [line.get_ydata()[0] for axes in (first, second) for line in axes.lines[-1:]]
+    assert chance == [25.0, 50.0]
+    printed = capsys.readouterr().out
+    assert "want of a curve" not in printed
+    assert "Not drawn, since few-shot runs are drawn by their validations: matching_omn" in printed
 
 
 def test_users_mistakes_are_one_line(project, monkeypatch, capsys):
@@ -169,39 +237,11 @@ def test_a_page_that_was_named_has_to_be_there(project):
 
 
 def test_a_folder_that_is_no_run_is_a_users_error(project):
-    with pytest.raises(UserError, match="config.json"):
-        report.main(["report", "--add_curve=nowhere"])
-
-
-def test_thinning_averages_and_keeps_the_last_episode():
-    metrics = [
-        {
-            "kind": "train",
-            "episode": i + 1,
-            "loss": float(i),
-            "by_presentation": [float(i), 2.0 * i],
-        }
-        for i in range(10)
-    ]
-    points = curves.thin(metrics, 5)
-    assert [p["episode"] for p in points] == [2, 4, 6, 8, 10]
-    assert [p["loss"] for p in points] == [0.5, 2.5, 4.5, 6.5, 8.5]
-    assert points[-1]["by_presentation"] == [8.5, 17.0]
-    with pytest.raises(UserError, match="by presentation"):
-        curves.thin([{"kind": "validation", "episode": 1}])
-
-
-def test_curves_show_the_mean_over_seeds():
-    def run(seed, value):
-        points = [{"episode": e, "loss": value, "by_presentation": [value] * 10} for e in (10, 20)]
-        return {"seed": seed, "points": points}
-
-    drawn, missing = curves.draw({FLMN: [run(0, 40.0), run(1, 60.0)]})
-    assert set(drawn) == {"flmn_figure_3", "flmn_figure_5"} and MANN in missing
-    axes = drawn["flmn_figure_3"].axes[0]
-    assert "2 seeds" in axes.get_title()
-    np.testing.assert_array_equal(axes.lines[1].get_xdata(), [10, 20])
-    np.testing.assert_array_equal(axes.lines[1].get_ydata(), [50, 50])
+    (project / "other").mkdir()
+    (project / "other" / "config.json").write_text("{}")
+    for flag in ("--add_curve=nowhere", "--add_curve=other", "--runs=other"):
+        with pytest.raises(UserError, match="config.json"):
+            report.main(["report", flag])
 
 
 @pytest.fixture
