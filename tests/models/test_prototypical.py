@@ -3,6 +3,8 @@ import pytest
 
 from tests.numpy_reference import matching as reference
 
+PAPER = {"scale": 1.0, "learn_scale": False}
+
 
 @pytest.mark.parametrize(
     "kernel, scale, learned",
@@ -26,12 +28,12 @@ def test_with_one_picture_a_class_it_is_matching_by_distance(make_learner, episo
     one_shot = episode._replace(
         support=episode.support[:, :3], support_labels=np.array([[2, 0, 1]] * 2, np.int32)
     )
-    found = make_learner("prototypical")(one_shot)
+    found = make_learner("prototypical", **PAPER)(one_shot)
     matching = make_learner("matching", kernel="sqeuclidean", scale=1.0, learn_scale=False)
     for ours, theirs in zip(
-        matching.variables, make_learner("prototypical").variables, strict=True
+        matching.variables, make_learner("prototypical", **PAPER).variables, strict=True
     ):
         ours.assign(theirs)
-    prototypical = make_learner("prototypical", last_relu=False)
+    prototypical = make_learner("prototypical", last_relu=False, **PAPER)
     np.testing.assert_allclose(prototypical(one_shot), matching(one_shot), rtol=1e-4, atol=1e-4)
     assert found.shape == (2, 4, 3)
