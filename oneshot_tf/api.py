@@ -9,6 +9,7 @@ answers = model.classify(support, labels, queries)
 import dataclasses
 import os
 import pathlib
+import re
 import tempfile
 
 import numpy as np
@@ -57,6 +58,7 @@ def train(
     *,
     workdir: "str | os.PathLike | None" = None,
     backbone=None,
+    name: "str | None" = None,
     verbose: bool = False,
     **options,
 ) -> Run:
@@ -69,6 +71,8 @@ def train(
       backbone: a Keras model (tf_keras) that embeds pictures [n, H, W, C] in [0, 1] in place of
         the model's own encoder, or a function that makes one (for two networks, or many devices).
         A network is trained as it is given, from the weights it has.
+      name: what records and figures call the run's settings, as the name of a file of flags does;
+        None is <model>_<dataset>.
       verbose: prints what `train.py` prints.
       **options: as the flags of `train.py`, for instance `episodes=2000, way=20, seed=1`; what is
         drawn between two numbers is a pair: `way=(5, 20)`.
@@ -82,6 +86,10 @@ def train(
     if backbone is not None and models.find(model).takes_backbone:
         options = {**options, "encoder": "own"}
     config = _config(model, dataset, options)
+    if name is not None:
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise UserError(f"A name may have letters, digits, _, - and dots. Received: {name}")
+        config = dataclasses.replace(config, name=name)
     temporary = None
     if workdir is None:
         temporary = tempfile.TemporaryDirectory(prefix="oneshot_tf-")
@@ -119,6 +127,8 @@ def load(source: "Run | str | os.PathLike", checkpoint: "str | None" = None) -> 
     Returns:
       `Model`, with `classify(support, labels, queries)` and `embed(images)`.
     """
+    if not isinstance(source, Run) and not pathlib.Path(source).exists():
+        raise UserError(f"A run's folder or an export must be there. Received: {source}")
     if not isinstance(source, Run) and not (pathlib.Path(source) / "config.json").is_file():
         return of_export(source)
     run = _run(source)
@@ -165,8 +175,14 @@ def _run(run):
 def _config(model, dataset, options):
     """The `RunConfig` of names and values as flags have them."""
     values = {"model": model, "dataset": str(dataset)}
-    if values["dataset"] not in data.DATASETS and pathlib.Path(dataset).is_dir():
-        values |= {"dataset": "folder", "data_dir": str(dataset)}
+    if values["dataset"] not in data.DATASETS:
+        folder = pathlib.Path(dataset).expanduser()
+        if not folder.is_dir():
+            raise UserError(
+                f"--dataset must be one of {', '.join(data.DATASETS)}, or a folder of pictures that is "
+                f"there. Received: {dataset}"
+            )
+        values |= {"dataset": "folder", "data_dir": str(folder)}
     spans = {field.name for field in dataclasses.fields(TrainOptions) if flags.spans(field)}
     for name, value in options.items():
         if name in spans:  # one number is no span, whatever the model's default is

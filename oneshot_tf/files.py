@@ -71,7 +71,9 @@ def read_bytes(path, most=None):
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); check its rights") from None
     if content is None:
-        raise UserError(f"{path} has more than {most / 2**20:.4g} MiB; expected at most that")
+        raise UserError(
+            f"{path} has more than {most / 2**20:.4g} MiB; expected at most that: make it smaller"
+        )
     return content
 
 

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+import tf_keras
 
 import oneshot_tf
 
@@ -111,6 +112,28 @@ def test_a_folder_of_pictures_and_pairs(folder):
     assert all(picture.dtype == np.uint8 and picture.ndim == 3 for picture in drawn.values())
 
 
+def test_runs_of_one_name_and_other_networks_do_not_share_a_record(folder, tmp_path):
+    options = {**SMALL, "episodes": 1, "shot": 1, "name": "mine"}
+    test = {"way": 2, "shot": 1, "eval_queries": 1, "eval_episodes": 2, "results": tmp_path}
+    small, large = (
+        oneshot_tf.train(
+            "matching",
+            folder,
+            backbone=tf_keras.Sequential(
+                [tf_keras.layers.Flatten(input_shape=(16, 16, 1)), tf_keras.layers.Dense(n)]
+            ),
+            **options,
+        )
+        for n in (2, 3)
+    )
+    assert oneshot_tf.evaluate(small, **test)["config"] == "mine"
+    (record,) = tmp_path.glob("mine-seed0*.json")
+    before = record.read_bytes()
+    with pytest.raises(oneshot_tf.UserError, match=r"another run: expected one with \d+ weights"):
+        oneshot_tf.evaluate(large, **test)
+    assert record.read_bytes() == before
+
+
 def test_one_number_is_no_span_whatever_the_model_draws_by_default(folder):
     options = {**SMALL, "shot": 2, "way": 3}
     for model in ("matching", "mmnet"):  # one draws shots, the other ways and shots
@@ -129,7 +152,13 @@ def test_one_number_is_no_span_whatever_the_model_draws_by_default(folder):
         (lambda: oneshot_tf.train("matching", "glyphs", rows=1), "rows is no option"),
         (lambda: oneshot_tf.train("matching", "glyphs", way="5"), "--way must be int"),
         (lambda: oneshot_tf.evaluate("nowhere"), "is this the folder of a run"),
-        (lambda: oneshot_tf.load("nowhere"), "--export must be the folder of an exported model"),
+        (lambda: oneshot_tf.load("nowhere"), "A run's folder or an export must be there"),
+        (lambda: oneshot_tf.load("."), "--export must be the folder of an exported model"),
+        (
+            lambda: oneshot_tf.train("matching", "~/no/such"),
+            "or a folder of pictures that is there",
+        ),
+        (lambda: oneshot_tf.train("matching", "glyphs", name="a/b"), "A name may have letters"),
     ],
 )
 def test_mistakes(call, message):

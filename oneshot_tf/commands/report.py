@@ -23,7 +23,7 @@ OWN = {
     "add_curve": (str, "keep the training curve of these run folders in results/curves"),
     "paired": (str, "two configs, or two record files, with a comma between: only compares these"),
     "output": (str, "the folder of the figures (default: figures/ in that of the records)"),
-    "page": (str, "the page whose tables are rewritten (default: docs/results.md, if it is there)"),
+    "page": (str, "the page whose tables are rewritten (without --results: docs/results.md)"),
 }
 
 
@@ -44,9 +44,10 @@ def main(argv):
     text = tables.text(kept)
     print(text)
     write_text(results / "tables.md", text)
-    page = pathlib.Path(parsed.get("page", "docs/results.md"))
-    if parsed.get("page") or page.is_file():
-        tables.replace(page, text)
+    own = None if parsed.get("results") else "docs/results.md"  # others' records are not its own
+    page = parsed.get("page", own)
+    if page and (parsed.get("page") or pathlib.Path(page).is_file()):
+        tables.replace(pathlib.Path(page), text)
     runs = flags.listed(parsed.get("runs"))
     if runs:
         draw_own(by_options(runs), kept, output)
@@ -160,7 +161,7 @@ def draw(grouped, kept, folder):
     """Writes the figures of kept curves and records, and says what is missing."""
     drawn, missing = curves.draw(grouped)
     save(drawn | batches.draw(grouped) | sizes.draw(kept), folder)
-    if missing:
+    if drawn and missing:
         print(f"Left out of the figures, for want of a curve: {', '.join(missing)}")
 
 

@@ -12,6 +12,7 @@ from oneshot_tf.errors import UserError
 
 # What Pillow's readers raise on damaged files.
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, struct.error, zlib.error)
+_HEIC = {b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1"}  # what telephones take pictures in
 SHORTER_SIDE = -1  # of `centre`: the largest square in the middle
 MAX_PIXELS = 80_000_000  # a bomb of a few kilobytes may say that it has billions
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # ours is lower, and an error
@@ -28,19 +29,40 @@ def decode(content, where):
     Raises:
       UserError: the bytes are no picture, are cut short, or are one of more than `MAX_PIXELS`.
     """
+    if content[4:8] == b"ftyp" and content[8:12] in _HEIC:
+        raise UserError(
+            f"{where} is a HEIC picture, which is not read here; save it as JPEG or PNG"
+        )
     try:
         image = Image.open(io.BytesIO(content))
-        pixels = image.width * image.height  # as the header says: none is decoded yet
-        if pixels > MAX_PIXELS:
-            raise UserError(
-                f"{where} has {image.width} x {image.height} pixels; expected at most "
-                f"{MAX_PIXELS // 10**6} million; make it smaller or remove it"
-            )
-        image.load()
     except (*_DAMAGE, Image.DecompressionBombError) as error:
         reason = "no known format" if isinstance(error, Image.UnidentifiedImageError) else error
         raise UserError(
             f"{where} is not a readable picture ({reason}); replace or remove it"
+        ) from None
+    return loaded(image, where)
+
+
+def loaded(image, where):
+    """A Pillow image whose pixels are there.
+
+    Args:
+      image: a Pillow image, which may know its header alone.
+      where: what to call it in an error.
+
+    Raises:
+      UserError: as of `decode`.
+    """
+    if image.width * image.height > MAX_PIXELS:  # as the header says: none is decoded yet
+        raise UserError(
+            f"{where} has {image.width} x {image.height} pixels; expected at most "
+            f"{MAX_PIXELS // 10**6} million; make it smaller or remove it"
+        )
+    try:
+        image.load()
+    except (*_DAMAGE, Image.DecompressionBombError) as error:
+        raise UserError(
+            f"{where} is not a readable picture ({error}); replace or remove it"
         ) from None
     return image
 
@@ -68,23 +90,27 @@ def centre(image, size):
 
 
 def prepare(content, where, options):
-    """One picture of a user as the models take it.
+    """A picture file of a user as the models take it: `of_image` of `decode`."""
+    return of_image(decode(content, where), where, options)
+
+
+def of_image(image, where, options):
+    """A picture of a user as the models take it.
 
     Turned as its EXIF says, transparency on white, padded to a square with the colour of its
     border, resized. A gray picture gets ink 255.
 
     Args:
-      content: the file's bytes, any format and mode that Pillow reads.
-      where: what to call the file in an error.
+      image: a Pillow image of any mode.
+      where: what to call it in an error.
       options: `DataOptions`; `image_size`, `channels` and `ink` count.
 
     Returns:
       uint8 [image_size, image_size, channels].
 
     Raises:
-      UserError: the bytes are no picture.
+      UserError: it has colours of a kind unknown here.
     """
-    image = decode(content, where)
     try:
         image = _flatten(_upright(image), "L" if options.channels == 1 else "RGB")
     except ValueError as error:

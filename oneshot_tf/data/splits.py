@@ -94,7 +94,8 @@ def shuffled(class_names, seed):
     if len(class_names) < 6:
         raise UserError(
             f"A split into train, validation and test needs at least 6 classes. "
-            f"Received: {len(class_names)}"
+            f"Received: {len(class_names)}; a pretrained model tells as few apart untrained: "
+            "python -m oneshot_tf.predict --help"
         )
     names = sorted(class_names)
     random.Random(seed).shuffle(names)

@@ -23,7 +23,7 @@ def similarity(query, support, kernel, weights=None, normalize="both"):
     Args:
       query: [B, Q, D].
       support: [B, S, D].
-      kernel: "cosine" ([MN] Eq. 1), "dot", "sqeuclidean" (minus the squared distance, [PN] Eq. 2),
+      kernel: "cosine" ([MN] section 2.1.1), "dot", "sqeuclidean" (minus the squared distance, [PN] Eq. 2),
         "l1" (minus the distance; weighted in [SN] Eq. 1), "bilinear" (q^T W s).
       weights: [D, D] for "bilinear"; [D] or None for "l1", whose terms are then
         `weights * |q - s|` with the sign that the weights have.

@@ -63,6 +63,12 @@ def sequence_plan(learner, config, source, test):
         raise UserError("--way and --shot must be one number each for sequences")
     if learner.fixed_way and way != train.way:
         raise UserError(f"--way must be {train.way}, as trained. Received: {way}")
+    there = source.population.num_classes
+    if learner.fixed_way and there < way:
+        raise UserError(
+            f"A test by sequences needs {way} classes, as trained. Received: {there}; test by "
+            f"--protocol=few_shot, or train with --way={max(2, there)}"
+        )
     if learner.test_conditions()["bn"] != "running":
         raise UserError("A sequence is answered picture by picture: --bn must be running")
     sampler = functools.partial(sequence_sampler, learner, way, shot, source, test)

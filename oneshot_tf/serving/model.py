@@ -3,8 +3,8 @@
 Both answer by the same graphs, the signatures of `serving/signatures.py`, with the same checks.
 """
 
-import io
 import json
+import os
 import pathlib
 import re
 import typing
@@ -19,6 +19,7 @@ from oneshot_tf.run_config import DataOptions
 
 _CHECK = re.compile(r"assertion failed: \[(.*?)\]\s*\n", re.DOTALL)  # of `decoding.require`
 _WHERE = ("Graph execution error", "Detected at node", "<stack traces", "File ", "[[{{")
+_CHANNELS = {(), (1,), (3,), (4,)}  # of a uint8 array: gray, colour, or with transparency
 AT_ONCE = 64  # queries of one request: bounds the memory
 
 
@@ -158,6 +159,9 @@ class Model:
         Returns:
           float32 [N, H, W, C].
         """
+        if isinstance(images, (str, bytes, os.PathLike, Image.Image)):
+            kind = type(images).__name__
+            raise UserError(f"Pictures must be a list of them. Received: one {kind}; write [it]")
         array = images if isinstance(images, np.ndarray) or hasattr(images, "numpy") else None
         if array is not None and np.asarray(array).dtype.kind == "f":
             return self._checked(np.asarray(array, np.float32))
@@ -182,9 +186,11 @@ class Model:
         if isinstance(image, (str, pathlib.Path)):
             where = str(image)
             image = archives.read_file(image)
-        if not isinstance(image, bytes):
-            image = _png(image, where)
-        return pictures.prepare(image, where, self._options).astype(np.float32) / 255.0
+        if isinstance(image, bytes):
+            array = pictures.prepare(image, where, self._options)
+        else:
+            array = pictures.of_image(_as_image(image, where), where, self._options)
+        return array.astype(np.float32) / 255.0
 
 
 def reason(error):
@@ -198,19 +204,17 @@ def reason(error):
     return next((x for x in lines if x and not x.startswith(_WHERE)), lines[0])
 
 
-def _png(image, where):
-    """The bytes of a Pillow image or of a uint8 array as a picture file."""
-    if not isinstance(image, Image.Image):
-        array = np.asarray(image)
-        if array.dtype != np.uint8 or array.ndim not in (2, 3):
-            raise UserError(
-                f"{where} must be a path, bytes, a Pillow image or a uint8 array [h, w] or "
-                f"[h, w, 3]. Received: {array.dtype} {array.shape}"
-            )
-        image = Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array)
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
+def _as_image(image, where):
+    """A loaded Pillow image of one, or of a uint8 array."""
+    if isinstance(image, Image.Image):
+        return pictures.loaded(image, where)
+    array = np.asarray(image)
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in _CHANNELS:
+        raise UserError(
+            f"{where} must be a path, bytes, a Pillow image or a uint8 array [h, w] or "
+            f"[h, w, 3]. Received: {array.dtype} {array.shape}"
+        )
+    return Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array)
 
 
 def of_learner(learner, options, vocabulary=None):

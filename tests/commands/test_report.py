@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import shutil
 import sys
 
 import numpy as np
@@ -227,6 +228,16 @@ def test_users_mistakes_are_one_line(project, monkeypatch, capsys):
     assert caught.value.code == 1
     error = capsys.readouterr().err
     assert error.startswith("error: --page=docs/results.md must have") and error.count("\n") == 1
+
+
+def test_others_records_leave_the_projects_page_alone(project, tmp_path, capsys):
+    page, mine = project / "docs" / "results.md", tmp_path / "mine"
+    before = page.read_bytes()
+    shutil.copytree(project / "results", mine)
+    report.main(["report", "--results=mine"])
+    assert page.read_bytes() == before and (mine / "tables.md").is_file()
+    report.main(["report", "--results=mine", "--page=docs/results.md"])
+    assert page.read_bytes() != before
 
 
 def test_a_page_that_was_named_has_to_be_there(project):

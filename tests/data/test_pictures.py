@@ -19,6 +19,12 @@ def light(size=16):
 # decode
 
 
+@pytest.mark.parametrize("brand", [b"heic", b"mif1"])
+def test_what_telephones_save_is_named(brand):
+    with pytest.raises(UserError, match="x.HEIC is a HEIC picture.*save it as JPEG or PNG"):
+        pictures.decode(b"\x00\x00\x00\x18ftyp" + brand + bytes(40), "x.HEIC")
+
+
 @pytest.mark.parametrize("content", [b"", b"no picture", b"GIF89a", b"\x89PNG\r\n\x1a\n"])
 def test_decode_names_the_file(content):
     with pytest.raises(UserError, match=r"x\.png is not a readable picture") as caught:

@@ -62,6 +62,16 @@ def test_what_the_protocol_does_not_read_is_refused(plan, said, words):
         plan(learner, SimpleNamespace(train=None), None, TestOptions(**said))
 
 
+def test_a_sequence_of_more_classes_than_there_are():
+    learner = SimpleNamespace(answers=(SequenceEpisode,), fixed_way=5)
+    learner.test_conditions = lambda: {"bn": "running"}
+    config = SimpleNamespace(train=SimpleNamespace(way=5, shot=3))
+    source = SimpleNamespace(population=SimpleNamespace(num_classes=2))
+    words = "needs 5 classes, as trained. Received: 2; test by --protocol=few_shot, or train with --way=2"
+    with pytest.raises(UserError, match=words):
+        plans.sequence_plan(learner, config, source, TestOptions())
+
+
 def test_rounds_are_refused_where_no_sequences_are_answered():
     learner = SimpleNamespace(answers=(FewShotEpisode,))
     with pytest.raises(

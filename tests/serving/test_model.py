@@ -61,6 +61,26 @@ def test_pictures_in_parts_are_as_those_at_once(in_memory, pictures, monkeypatch
     np.testing.assert_allclose(parts.probabilities, together.probabilities, atol=1e-6)
 
 
+def test_a_photograph_is_read_alike_as_a_file_and_as_an_image(in_memory, tmp_path, random):
+    image = Image.fromarray(random.integers(0, 256, (20, 30, 3), np.uint8))
+    exif = image.getexif()
+    exif[0x0112] = 6  # turned, as a telephone held upright says it
+    image.save(tmp_path / "turned.png", exif=exif)
+    image.convert("CMYK").save(tmp_path / "print.jpg")
+    for name in ("turned.png", "print.jpg"):
+        both = [tmp_path / name, Image.open(tmp_path / name)]
+        found = in_memory.prepare(both)
+        np.testing.assert_array_equal(found[0], found[1])
+    upright = in_memory.prepare([image.transpose(Image.Transpose.ROTATE_270)])
+    np.testing.assert_array_equal(in_memory.prepare([tmp_path / "turned.png"]), upright)
+
+
+@pytest.mark.parametrize("one", ["a.png", b"\x89PNG", Image.new("L", (3, 3))])
+def test_a_single_picture_is_no_list(in_memory, one):
+    with pytest.raises(UserError, match=r"must be a list of them. Received: one .*; write \[it\]"):
+        in_memory.prepare(one)
+
+
 def test_queries_that_normalise_each_other_are_asked_together(make_learner, pictures, monkeypatch):
     learner = make_learner("matching", bn="batch")
     transductive = model.of_learner(learner, DataOptions(dataset="folder", image_size=SIZE))
