@@ -1,12 +1,15 @@
 """Classifies your own pictures with an exported model, by a few examples of each class.
 
 `python -m oneshot_tf.predict --export=runs/flmn-omniglot/export --support=DIR --query=new/*.png`
+
+Queries in folders of their classes, as the examples are, are counted too: how many answers are right.
 """
 
 import glob
 import json
 import os
 import pathlib
+import sys
 
 import numpy as np
 
@@ -18,7 +21,11 @@ from oneshot_tf.serving import model
 OWN = {
     "export": (str, "an export: .../export/1, or .../export for the newest"),
     "support": (str, "folder of examples, DIR/<class>/*"),
-    "query": (str, "pictures to classify: files or globs with commas between, or a folder"),
+    "query": (
+        str,
+        "pictures to classify: files or globs with commas between, or a folder of pictures; of a folder "
+        "DIR/<class>/*, how many answers are right is counted",
+    ),
     "json": (bool, "print JSON, with the probabilities of all classes"),
 }
 
@@ -31,12 +38,17 @@ def main(argv):
             raise UserError(f"--{name} is missing: {OWN[name][1]}")
     path = model.find_export(parsed.get("export"))
     classes = support_files(parsed.get("support"), check_export(path))
-    queries = query_files(parsed.get("query"))
+    asked = labelled_queries(parsed.get("query"), classes)
+    queries = query_files(parsed.get("query")) if asked is None else [file for file, _ in asked]
+    warn_of_unequal(classes, model.read_fields(path))
     support, labels = in_turns(classes)
     answers = rows(queries, model.of_export(path).classify(support, labels, queries))
-    print(
-        json.dumps(answers, indent=2, ensure_ascii=False) if parsed.get("json") else table(answers)
-    )
+    right = None if asked is None else count_right(answers, [name for _, name in asked])
+    if parsed.get("json"):
+        found = answers if right is None else {"answers": answers, **right}
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        print(table(answers) if right is None else f"{table(answers)}\n\n{summary(right)}")
     return 0
 
 
@@ -91,10 +103,75 @@ def query_files(text):
             found = [p for p in map(pathlib.Path, sorted(glob.glob(word))) if p.is_file()]
         if not found:
             raise UserError(
-                f"--query must name pictures or a folder of them. Received: {word!r}, no file"
+                "--query must name pictures or a folder of them (or one folder DIR/<class>/*, alone). "
+                f"Received: {word!r}, no file"
             )
         files += found
     return files
+
+
+def labelled_queries(text, classes):
+    """The queries of a folder of folders, DIR/<class>/*, which say what is right.
+
+    Args:
+      text: `--query`.
+      classes: {class name: [file]} of the examples.
+
+    Returns:
+      [(file, class name)], sorted; None where `text` is no such folder. One that holds pictures itself
+      is a folder of pictures, whatever else is in it.
+
+    Raises:
+      UserError: a class has no examples, or a query is an example itself.
+    """
+    if not text.strip() or not os.path.isdir(text):
+        return None
+    found = {name: files for name, files in folder.list_classes(text).items() if files}
+    if not found or any(path.is_file() for path in folder.visible(pathlib.Path(text))):
+        return None
+    unknown = [repr(name) for name in found if name not in classes]
+    if unknown:
+        raise UserError(
+            f"--query={text} has classes of which --support has no examples: {', '.join(unknown)}; the "
+            f"examples are of {', '.join(map(repr, classes))}"
+        )
+    examples = {path.resolve() for files in classes.values() for path in files}
+    asked = [(path, name) for name, files in found.items() for path in files]
+    both = [path for path, _ in asked if path.resolve() in examples]
+    if both:
+        raise UserError(
+            f"--query={text} must hold other pictures than --support: an example is no test. Received: "
+            f"{len(both)} in both, the first is {both[0]}"
+        )
+    return asked
+
+
+def warn_of_unequal(classes, fields):
+    """Says on stderr that unequal numbers of examples sway the answers, where they do.
+
+    Args:
+      classes: {class name: [file]} of the examples.
+      fields: what `export.json` says.
+    """
+    sizes = sorted(map(len, classes.values()))
+    if sizes[0] < sizes[-1] and adds_up(fields):
+        print(
+            f"The classes have {sizes[0]} to {sizes[-1]} examples, and this model adds up what all of "
+            "them say: a class with more of them is answered more often; give every class as many",
+            file=sys.stderr,
+        )
+
+
+def adds_up(fields):
+    """Whether all examples of a class add up in an export's answer, by what `export.json` says."""
+    if "adds_up" in fields:
+        return fields["adds_up"]
+    # an export of before it was said: by the model's default; others need nothing of the models
+    from oneshot_tf import models
+
+    name = fields.get("model")
+    softmax = fields.get("finetune", {}).get("match") == "softmax"
+    return name in models.MODELS and not softmax and models.find(name).adds_up
 
 
 def in_turns(classes):
@@ -136,6 +213,35 @@ def rows(files, answers):
             }
         )
     return found
+
+
+def count_right(answers, names):
+    """How many answers are right, in all and of each class.
+
+    Args:
+      answers: as of `rows`.
+      names: the right class of each.
+
+    Returns:
+      {"right", "asked", "classes": {class name: {"right", "asked"}}}, for the classes in `names`.
+    """
+    classes = {name: {"right": 0, "asked": 0} for name in names}
+    for answer, name in zip(answers, names, strict=True):
+        classes[name]["right"] += int(answer["class"] == name)
+        classes[name]["asked"] += 1
+    right = sum(counts["right"] for counts in classes.values())
+    return {"right": right, "asked": len(names), "classes": classes}
+
+
+def summary(right):
+    """What `count_right` gives as lines for a terminal."""
+    wide = max(len("right"), *map(len, right["classes"]))
+    lines = {"right": right, **{f"  {name}": counts for name, counts in right["classes"].items()}}
+    return "\n".join(
+        f"{name:<{wide + 2}}  {counts['right']} of {counts['asked']} "
+        f"({100 * counts['right'] / counts['asked']:.1f} %)"
+        for name, counts in lines.items()
+    )
 
 
 def table(answers):

@@ -92,7 +92,7 @@ def list_classes(data_dir):
             f"--data_dir must be a folder of folders of pictures, DIR/<class>/*. Received: "
             f"{data_dir}, which is not a folder"
         )
-    folders = [path for path in _visible(data_dir) if path.is_dir()]
+    folders = [path for path in visible(data_dir) if path.is_dir()]
     for path in folders:
         try:
             path.name.encode()
@@ -101,10 +101,10 @@ def list_classes(data_dir):
                 f"The folder of a class must have a name in UTF-8. Received: {path.name!r} in "
                 f"{data_dir}; rename it"
             ) from None
-    return {f.name: [path for path in _visible(f) if path.is_file()] for f in folders}
+    return {f.name: [path for path in visible(f) if path.is_file()] for f in folders}
 
 
-def _visible(folder):
+def visible(folder):
     """What lies in a folder, sorted by name, without what nobody put there on purpose."""
     try:
         paths = sorted(folder.iterdir(), key=lambda path: path.name)

@@ -31,8 +31,7 @@ class Learner(keras.Model):
 
     Class attributes:
       Options: the frozen dataclass of the model's own options.
-      episode: the kind it trains on: "sequence", "few_shot", "labelled" (single pictures), or
-        "text" (`RunningText`).
+      episode: the kind it trains on: "sequence", "few_shot", "labelled" (pictures), "text" (running).
       answers: the types of episodes that it answers.
       reads: "pictures", "sentences" or both.
       defaults: values of `DataOptions` and `TrainOptions` that are best for this model.
@@ -43,6 +42,7 @@ class Learner(keras.Model):
       finetune_matches: how it can answer after fine-tuning on a support set; () where it cannot.
       explains: the names of what `explained` gives beside logits.
       compares: whether `compared` gives embeddings.
+      adds_up: whether all examples of a class add up in its answer (by default; an option may change it).
       takes_backbone: whether a network given from Python can be its encoder, see `FewShotLearner`.
     """
 
@@ -58,6 +58,7 @@ class Learner(keras.Model):
     finetune_matches = ()
     explains = ()
     compares = False
+    adds_up = False
     takes_backbone = False
 
     def __init__(
@@ -191,9 +192,8 @@ class Learner(keras.Model):
           episode: of a type in `answers`.
 
         Returns:
-          (logits as of `call`, {name: tensor}) with names out of `explains`: "attention" [B, Q, S],
-          how much each support picture spoke for the answer to each query; "read_weights" and
-          "write_weights" [B, T, heads, N] of a memory that a sequence passes.
+          (logits as of `call`, {name of `explains`: tensor}): "attention" [B, Q, S], how much each support
+          picture spoke for each answer; "read_weights", "write_weights" [B, T, heads, N] of a memory.
         """
         return self(episode), {}
 

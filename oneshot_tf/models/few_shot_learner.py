@@ -63,6 +63,8 @@ class FewShotLearner(FineTuning, Learner):
         if backbone is not None and self.takes_backbone:
             options = dataclasses.replace(options, encoder="own")
         super().__init__(options, backbone=backbone, **kwargs)
+        # prototypes and slots speak once for their class, however many pictures they hold
+        self.adds_up = bool(self.explains) and self.aggregate == "sum"
         self.make_network = None if backbone is None else encoders.network_maker(backbone)
         encoders.check(options, self.image_shape, self.vocabulary, self.make_network)
         self.embedding = self.make_embedding(options)

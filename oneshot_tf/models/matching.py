@@ -58,6 +58,7 @@ class Matching(FewShotLearner):
 
     Options = MatchingOptions
     alone = True
+    adds_up = True
     reads = ("pictures", "sentences")
     test_options = ("bn", "orders")
 

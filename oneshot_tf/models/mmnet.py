@@ -94,6 +94,7 @@ class MMNet(FewShotLearner):
 
     Options = MMNetOptions
     alone = True
+    adds_up = True
     reads = ("pictures", "sentences")  # of sentences the memory; they have no filters to predict
     takes_backbone = False  # its last convolution is predicted
     finetune_matches = ()  # its filters follow the support as it is

@@ -52,7 +52,14 @@ def export(
         names = signatures.save(
             learner, folder, config.data.ink, logits_of, workdirs.vocabulary(workdir), half
         )
-        said = {"half": half, "signatures": names, **described}
+        # a softmax made for the request answers by itself, not by the examples
+        other = described.get("finetune", {}).get("match") == "softmax"
+        said = {
+            "half": half,
+            "signatures": names,
+            "adds_up": learner.adds_up and not other,
+            **described,
+        }
         fields = {**fields_of(config, learner), **said, **origin_of(stored, trained)}
         (folder / "export.json").write_text(dump(fields), encoding="utf-8")
         text = card.text(learner, config, fields, measured, paper(config))

@@ -221,6 +221,11 @@ def _limits_of_sentences(config, fields):
 def _answering(fields):
     """What is said of an export that does more within the request than the plain model."""
     lines, finetune, views = [], fields.get("finetune"), fields.get("views")
+    if fields.get("adds_up"):
+        lines.append(
+            "- What all examples of a class say is added up, so a class with more examples than the others "
+            "is answered more often: give every class as many."
+        )
     if fields.get("bn") == "batch":
         lines.append(
             "- Batch norm is by the statistics of all pictures of a request: an answer depends on the "

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from oneshot_tf import models
+from oneshot_tf.episodes import FewShotEpisode
 from oneshot_tf.errors import UserError
+from oneshot_tf.models.few_shot_learner import FewShotLearner
 from tests.models.helpers import draw, trained_a_little
 
 MODELS = ("matching", "prototypical", "siamese", "classifier")
@@ -57,3 +60,23 @@ def test_figures_say_what_was_answered(make_learner, episode, name):
     np.testing.assert_allclose(found["attention"].sum(axis=1), 1.0, rtol=1e-5)
     assert (found["attention"][:, 3] == 0.0).all()  # padding
     assert found["similarity"].shape == (4, 5)
+
+
+COMPARING = [name for name in models.MODELS if issubclass(models.find(name), FewShotLearner)]
+OTHERWISE = [(name, {"aggregate": "sum"}, True) for name in ("siamese", "classifier", "pixels")]
+OTHERWISE += [("mmnet", {"vote": "nearest"}, False)]
+
+
+@pytest.mark.parametrize(
+    "name, options, adds_up", [*((n, {}, models.find(n).adds_up) for n in COMPARING), *OTHERWISE]
+)
+def test_models_that_add_up_say_so(make_learner, name, options, adds_up):
+    """With its one picture shown ten times, a class is the answer more often, or as often as before."""
+    learner = trained_a_little(make_learner(name, **options))
+    support, query = draw(0, 1, 3), draw(1, 1, 20)
+    alike = tf.zeros([1, 20], tf.int32)
+    once = learner(FewShotEpisode(support, tf.constant([[0, 1, 2]]), query, alike))
+    shown = tf.gather(support, [0] * 10 + [1, 2], axis=1)
+    often = learner(FewShotEpisode(shown, tf.constant([[0] * 10 + [1, 2]]), query, alike))
+    grown = np.mean(tf.nn.softmax(often)[..., 0] - tf.nn.softmax(once)[..., 0])
+    assert learner.adds_up == adds_up == (grown > 0.1), grown

@@ -16,20 +16,21 @@ SMALL = (
 )  # fmt: skip
 
 
-def make_run(workdir, dataset, *words, name=None, updates=10):
+def make_run(workdir, dataset, *words, small=SMALL, name=None, updates=10):
     """Writes a workdir with a last and a best checkpoint of random weights.
 
     Args:
       workdir: the folder to make.
       dataset: what it says it was trained on; at least 6 classes.
-      *words: flags on top of `SMALL`.
+      *words: flags on top of `small`.
+      small: the flags of a small model.
       name: of the config.
       updates: how many updates it says it was trained for.
 
     Returns:
       (learner, `RunConfig`).
     """
-    config = configs.make_config(configs.parse(["test", *SMALL, *words]), name)
+    config = configs.make_config(configs.parse(["test", *small, *words]), name)
     config = experiment.with_precision(config)
     split = splits.shuffled(dataset.class_names, 0)
     workdirs.prepare(workdir, workdirs.description(config, dataset, split))

@@ -131,3 +131,9 @@ def test_pictures_of_the_user_are_named_so(flmn, config, fields):
     own = dataclasses.replace(config, data=DataOptions(dataset="folder", image_size=SIZE))
     assert "pictures of the user" in card.text(flmn, own, fields)
     assert "MIT" not in card.text(flmn, own, fields)
+
+
+def test_limits_of_models_that_add_up(flmn, config, fields):
+    assert "as many" not in card.text(flmn, config, {**fields, "adds_up": False})
+    limits = card.text(flmn, config, {**fields, "adds_up": True}).partition("## Limits")[2]
+    assert "give every class as many" in limits
