@@ -33,7 +33,8 @@ class DataOptions(Options):
     )
     split: str | None = option(
         None,
-        "which classes train: one of the data set's stored splits, or random (default: the first "
+        "which classes train: one of the data set's stored splits, random, or a file of your own, "
+        'FILE.json with {"train": [names], "validation": [names], "test": [names]} (default: the first '
         "stored one, else random)",
     )
     split_seed: int = option(0, "seed of the split `random`", low=0)

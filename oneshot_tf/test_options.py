@@ -27,7 +27,9 @@ class TestOptions(Options):
     )
     skip_damaged: bool | None = option(None, "leave out damaged pictures (default: as in training)")
     split: str | None = option(
-        None, "which split's test classes (default: the run's; all of another data set)"
+        None,
+        "which split's test classes, as in training; or all: every class that there is, such as those of "
+        "another folder (default: the run's; all of another data set)",
     )
     part: str = option(
         "test",

@@ -237,7 +237,9 @@ def _help(command, own, groups, kinds, given, defaults, splits):
             found = _field_lines(classes[name], defaults, general)
             lines += ["", f"--{kind}={name}:", *(found or ["  no flags of its own"])]
             if kind == "dataset":
-                lines.append(f"  its values of --split: {', '.join([*splits, 'random'])}")
+                lines.append(
+                    f"  its values of --split: {', '.join([*splits, 'random', 'FILE.json'])}"
+                )
         elif classes:
             lines += [
                 "",

@@ -37,11 +37,12 @@ def eval_words(record):
     own = record["dataset"] == record["train"]["dataset"]
     if not own:
         words.append(f"--dataset={record['dataset']}")
-    split = record["split"]["name"].partition("-")[0]  # a drawn one is called random-<seed>
-    usual = given["split"]
-    if usual is None and own:
+    # a user's own is told by its file; a drawn one is called random-<seed>
+    split = record["split"].get("file") or record["split"]["name"].partition("-")[0]
+    usual = given["split"] if own else "all"
+    if usual is None:
         usual = next(iter(data.find(record["dataset"]).splits), "random")
-    if split not in ("all", usual):
+    if split != usual:
         words.append(f"--split={split}")
     if protocol["kind"] == "few_shot":
         words += _of_queries(record)

@@ -68,6 +68,7 @@ def load(data_dir, options):
     for part in FILES:
         found = _occurrences(texts[part], set(getattr(split, part)), starts[part])
         rows_of |= {word: _some(rows, options.max_sentences) for word, rows in found.items()}
+    names = tuple(name for name in names if name in rows_of)  # a user's split need not name all
     rows = [rows_of[name] for name in names]
     return Sentences(
         name=NAME,

@@ -2,7 +2,8 @@
 
 Published splits stand in `oneshot_tf/data/split_files/*.json`. `derive` makes those of Omniglot,
 `imagenet_splits` those of ImageNet, miniImageNet and Tiny ImageNet, `lfw` and `ptb` those of people
-and words, and tests compare them. Every other data set is split at random from a seed.
+and words, and tests compare them. Every other data set is split at random from a seed. Any can be
+split by a file of one's own (`own_split`).
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ import random
 import typing
 
 from oneshot_tf import data
+from oneshot_tf.data import own_split
 from oneshot_tf.errors import UserError
 
 # Which alphabets validate and test in the split that Snell et al. published for Vinyals et al.
@@ -72,16 +74,28 @@ def load(dataset, options):
     """The split that `options` (a `DataOptions`) names for a data set.
 
     Raises:
-      UserError: a name that this data set does not have, or too few classes to split.
+      UserError: a name that this data set does not have, a file that is no split of it, or too few classes
+        to split.
     """
     published = published_of(dataset.name)
     name = options.split or (published[0] if published else "random")
     if name in published:
         return stored(name, dataset.name)
+    if own_split.is_file(name):
+        return of_file(name, dataset)
     if name != "random":
         names = ", ".join([*published, "random"])
-        raise UserError(f"--split of {dataset.name} must be one of {names}. Received: {name}")
+        raise UserError(
+            f"--split of {dataset.name} must be one of {names}, or a file of your own (FILE.json). "
+            f"Received: {name}"
+        )
     return shuffled(dataset.class_names, options.split_seed)
+
+
+def of_file(path, dataset=None):
+    """The split in a user's file; arguments and errors as of `own_split.read`."""
+    name, parts = own_split.read(path, dataset)
+    return make(name, **parts)
 
 
 def published_of(name):

@@ -27,7 +27,7 @@ def make(config, dataset, split, protocol, accuracy, learner, trained):
     Args:
       config: `RunConfig`.
       dataset: name of the data set tested on.
-      split: `Split.describe()` of the classes tested on.
+      split: of the classes tested on, as `runs/held_out.py` describes it.
       protocol: {"kind", "way", "shot", ...}.
       accuracy: {setting or presentation: {"mean", "ci95"}}, or what is there before it is measured.
       learner: the model, for its size.
@@ -35,7 +35,7 @@ def make(config, dataset, split, protocol, accuracy, learner, trained):
     """
     transductive = protocol.get("bn") == "batch"
     row = papers.key(config.paper_row, dataset, config.data.dataset, tuned(protocol), transductive)
-    others = protocol.get("part", "test") != "test" or "trained_classes" in split
+    others = protocol.get("part", "test") != "test" or "trained_classes" in split or "file" in split
     if others or any(name in protocol for name in NO_PAPERS):
         row = None  # a paper's figures are of its test classes, and asked as it asks
     return {
@@ -59,7 +59,7 @@ def make(config, dataset, split, protocol, accuracy, learner, trained):
             "batch_size": config.train.batch_size,
         },
         "options": {
-            "data": dataclasses.asdict(dataclasses.replace(config.data, data_dir=None)),
+            "data": plain_data(config.data),
             "train": dataclasses.asdict(config.train),
             "model": plain_options(config.options),
         },
@@ -142,6 +142,12 @@ def changed_tree(record):
     """Whether a run was trained with files that differ from the commit that its record names."""
     commit = record["train"].get("commit") or record.get("commit") or ""
     return any(part.endswith("+") for part in commit.split(", "))
+
+
+def plain_data(options):
+    """{option: value} of a data set, without the folders that it and a user's split lay in."""
+    split = options.split and pathlib.Path(options.split).name
+    return dataclasses.asdict(dataclasses.replace(options, data_dir=None, split=split))
 
 
 def plain_options(options):

@@ -160,7 +160,7 @@ def train(config, workdir=None, draw=None, *, quiet=False, substitute=True, **gi
             encoder_weights.start(learner, config, own)
             alone = strategy.num_replicas_in_sync == 1
             kept = learner if alone else make_learner(config, **given)
-            hooks = make_hooks(kept, config, dataset.select(split.validation), draw, own, quiet)
+            hooks = make_hooks(kept, config, dataset, split.validation, draw, own, quiet)
             words = getattr(dataset, "vocabulary", None)
             del dataset  # its parts are copies; the whole would be held as long as the run
             with lock.held(own):
@@ -186,14 +186,15 @@ def make_training(config, dataset, split, strategy, **given):
     return learner, kinds.of(learner).training(learner, config, source, share)
 
 
-def make_hooks(learner, config, held_out, draw, workdir, quiet=False):
-    """Validation, pictures and the projector's embeddings, on the validation classes."""
+def make_hooks(learner, config, dataset, names, draw, workdir, quiet=False):
+    """Validation, pictures and the projector's embeddings, on the validation classes, by their names."""
     kind = kinds.of(learner)
-    classes = held_out.num_classes * (4 if config.data.test_rotations else 1)
+    classes = len(names) * (4 if config.data.test_rotations else 1)
     if classes < kind.classes_needed(config.train):
         if not quiet:
             print(f"Nothing validates: {classes} validation classes, way {config.train.way}")
         return loop.Hooks()
+    held_out = dataset.select(names)
     sample, batch = kind.validation(learner, config, held_out_source(config, held_out))
     draw = None if learner.vocabulary else draw  # figures are of pictures
     embedded = pictures_to_embed(learner, config, held_out) if draw else None

@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 
 from oneshot_tf import data
-from oneshot_tf.data import splits
+from oneshot_tf.data import own_split, splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.files import read_json
 from oneshot_tf.runs import experiment
@@ -13,6 +13,7 @@ from oneshot_tf.sampling import choice, source
 SAID = ("dataset", "data_dir", "read", "skip_damaged", "test_rotations", "augment_test")
 # how a data set's files are read: of another one, the run's values say nothing
 READING = ("read", "skip_damaged", "ink")
+ALL = "all"  # the split of a test on every class that there is
 
 
 def data_options(config, test):
@@ -27,7 +28,7 @@ def data_options(config, test):
     if name != config.data.dataset:
         # a turned character counts as another one; turned digits are only digits
         said = {"test_rotations": False, "split": None, **_read_as_usual(config, name), **said}
-    if test.split:
+    if test.split not in (None, ALL):
         said["split"] = test.split
     return data.changed(config.data, **said)
 
@@ -51,38 +52,56 @@ def classes(config, workdir, test):
       test: `TestOptions`.
 
     Returns:
-      (data set of the classes to test on, description of the split: with "trained_classes", how many of
-      them the run was trained on, where it was on any).
+      (data set of the classes to test on, description of the split: with "file" where a file says it, and
+      with "trained_classes", how many of them the run was trained on, where it was on any).
 
     Raises:
-      UserError: the classes are not those that the run's split was made of; validation classes of another
-        data set, without a split to say which.
+      UserError: the classes are not those that the run's split was made of; validation classes of all
+        classes, or of a split that has none.
     """
     options = data_options(config, test)
-    whole = options.dataset != config.data.dataset and not options.split
+    own = options.dataset == config.data.dataset
+    whole = test.split == ALL or not (own or options.split)
     if whole and test.part != "test":
         raise UserError(
-            f"--part={test.part} needs a split of {options.dataset}: it is not the data set trained on, and "
-            "without one all its classes are tested. Say --split=random or one of its own, or leave "
-            "--part out"
+            f"--part={test.part} needs a split of {options.dataset}: all its classes are tested, as of "
+            "another data set without one. Say --split=random or one of its own, or leave --part out"
         )
     vary = options.augment_test and source.varies(options)
     dataset = experiment.load_pictures(options, vary=vary)
     if whole:
-        split, shown = splits.make("all", (), (), dataset.class_names), dataset
+        split, shown = splits.make(ALL, (), (), dataset.class_names), dataset
     else:
         split = splits.load(dataset, options)
-        if options.dataset == config.data.dataset and not test.split:
+        named_again = own_split.is_file(test.split) and test.split == config.data.split
+        if own and (named_again or not test.split):
             check_split(workdir, split)
-        shown = dataset.select(getattr(split, test.part))
+        shown = _part(dataset, split, test.part)
     described = split.describe()
-    trained = trained_on(config, split_of(workdir), options.dataset, dataset.class_names)
+    if not whole and own_split.is_file(options.split):
+        described["file"] = pathlib.Path(options.split).name  # a record has no folders
+    trained = trained_on(config, split_of(workdir), options.dataset, dataset.class_names, split)
     if trained.intersection(shown.class_names):
         described["trained_classes"] = len(trained.intersection(shown.class_names))
     return shown, described
 
 
-def trained_on(config, before, dataset, names):
+def _part(dataset, split, part):
+    """The classes of a part of a split, as a data set.
+
+    Raises:
+      UserError: the part has none, as validation may in a user's own split.
+    """
+    names = getattr(split, part)
+    if not names:
+        raise UserError(
+            f"--part={part} needs {part} classes. Received: the split {split.name}, which has none; leave "
+            "--part out, or name another --split"
+        )
+    return dataset.select(names)
+
+
+def trained_on(config, before, dataset, names, tested=None):
     """Classes that a run was trained on, by name, as far as a test of this data set can show one of them.
 
     Args:
@@ -90,17 +109,32 @@ def trained_on(config, before, dataset, names):
       before: what the run says of the split that it was trained by, see `split_of`.
       dataset: name of the data set tested on.
       names: of all its classes.
+      tested: the `Split` of the test, which may be the run's own.
 
     Returns:
-      A set, empty where it cannot be told: of a split that was drawn, and of other classes than these.
+      A set, empty where it cannot be told: of a split that was drawn or is a user's own, and of other
+      classes than these, as those of another folder are.
+
+    Raises:
+      UserError: the file of the run's own split cannot be read, or was changed since.
     """
     own = config.data.dataset
     if before.get("name") in splits.published_of(own):
         split = splits.stored(before["name"], own)
-    elif dataset == own:
-        split = splits.load(splits.Named(own, names), config.data)
-    else:
+    elif dataset != own:
         return set()
+    elif tested is not None and tested.sha256() == before.get("sha256"):
+        split = tested  # its file may have moved since
+    elif own_split.is_file(config.data.split):
+        split = splits.of_file(config.data.split)
+        if split.sha256() != before.get("sha256"):
+            raise _changed(config.data.split)
+        if not {*split.train, *split.validation, *split.test}.issubset(names):
+            return set()
+    elif sum(before.get("classes", ())) != len(names):
+        return set()  # other classes, perhaps too few to split
+    else:
+        split = splits.load(splits.Named(own, names), config.data)
     same = split.sha256() == before.get("sha256")
     return set(experiment.training_classes(config, split)) if same else set()
 
@@ -130,13 +164,26 @@ def check_split(workdir, split):
     """Whether a split is the one that a run was trained by.
 
     Raises:
-      UserError: classes came or went since, so that the same seed draws others.
+      UserError: classes came or went since, so that the same seed draws others; or the file that names
+        them was changed.
     """
-    before = split_of(workdir)
-    now = split.describe()
-    if before.get("sha256") != now["sha256"]:
-        raise UserError(
-            f"The data must have the {sum(before.get('classes', ()))} classes that {workdir} was "
-            f"trained with, or its test classes are others. Received: {sum(now['classes'])}; restore "
-            "them, or draw new test classes, trained on or not, by --split=random"
-        )
+    before, now = split_of(workdir), split.describe()
+    if before.get("sha256") == now["sha256"]:
+        return
+    named = read_json(pathlib.Path(workdir) / "config.json").get("data", {}).get("split")
+    if own_split.is_file(named):
+        raise _changed(named)
+    raise UserError(
+        f"The data must have the {sum(before.get('classes', ()))} classes that {workdir} was "
+        f"trained with, or its test classes are others. Received: {sum(now['classes'])}; restore "
+        "them, draw new test classes, trained on or not, by --split=random, or test all of another "
+        "folder by --split=all"
+    )
+
+
+def _changed(path):
+    """The error for a user's split that is no longer the one that a run was trained by."""
+    return UserError(
+        f"--split={path} must name the classes that the run was trained with, or its test classes are "
+        "others. Received: a file that was changed since; restore it"
+    )

@@ -178,6 +178,8 @@ def record_name(record, test, usual):
     name = f"{record['config']}-seed{record['seed']}"
     if record["dataset"] != record["train"]["dataset"]:
         name += f"-{record['dataset']}"
+    elif record["split"].get("name") == "all":
+        name += "-all"
     if protocol["kind"] != usual:
         name += f"-{protocol['kind']}"
     if protocol["bn"] != "running":

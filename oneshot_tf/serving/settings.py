@@ -74,7 +74,7 @@ def differences(config, other=None, defaults=None):
             idle = name in _NOT_SETTINGS or (flat and name in ("filters", "blocks"))
             idle = idle or (plain and name == "answer_activation")
             idle = idle or (name == "precision" and "auto" in (before, after))
-            if name == "encoder_weights" and after:
+            if name in ("encoder_weights", "split") and after:
                 after = pathlib.PurePath(after).name  # not the folder of this machine
             if before != after and not idle:
                 found.append((name, after, before))

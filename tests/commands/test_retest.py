@@ -81,6 +81,25 @@ def test_what_is_unusual_is_said():
     assert asked({**said, "split": drawn}).split == "random"
 
 
+def test_a_users_own_split_is_named_by_its_file():
+    record = KEPT["matching_omniglot-seed0"]
+    own = {**record["options"], "data": {**record["options"]["data"], "split": "own-1.json"}}
+    split = {**record["split"], "name": "own-1", "file": "own-1.json"}
+    assert asked({**record, "options": own, "split": split}).split is None
+    assert asked({**record, "split": split}).split == "own-1.json"
+    assert asked({**record, "options": own}).split == "vinyals"
+    elsewhere = {**record, "options": own, "dataset": "mnist"}
+    assert asked({**elsewhere, "split": {**split, "name": "all", "file": None}}).split is None
+    assert asked({**elsewhere, "split": split}).split == "own-1.json"
+
+
+def test_all_classes_of_the_runs_own_data_set_are_asked_for():
+    record = KEPT["matching_omniglot-seed0"]
+    everything = {**record["split"], "name": "all"}
+    assert asked({**record, "split": everything}).split == "all"
+    assert asked({**record, "dataset": "mnist", "split": everything}).split is None
+
+
 def test_settings_that_have_changed_since_are_named():
     name, record = "matching_fce_omniglot", KEPT["matching_fce_omniglot-seed0"]
     config = configs.named(name)

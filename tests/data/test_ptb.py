@@ -1,4 +1,5 @@
 import itertools
+import json
 import zipfile
 
 import numpy as np
@@ -84,6 +85,13 @@ def test_files_read_as_the_archive_does(small, tmp_path):
         (folder / ptb.FILES[part]).write_text("\n".join(lines) + "\n")
     loose = data.load(options(folder.parent))
     assert loose.sha256() == data.load(options(small)).sha256()
+
+
+def test_a_users_split_need_not_name_all_words(small, tmp_path):
+    every = data.load(options(small)).class_names
+    parts = {"train": every[:3], "test": every[3:6]}
+    (tmp_path / "mine.json").write_text(json.dumps(parts))
+    assert data.load(options(small, split=str(tmp_path / "mine.json"))).class_names == every[:6]
 
 
 def test_errors(small, tmp_path, monkeypatch):

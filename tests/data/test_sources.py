@@ -101,7 +101,7 @@ def test_help_lists_the_flags_of_the_named_data_set_alone(capsys):
     assert "--min_images" not in general and "--max_sentences" not in general
     faces = help_of(capsys, "--dataset=lfw")
     assert "--dataset=lfw:\n  --centre_crop:" in faces and "--max_sentences" not in faces
-    assert "  its values of --split: tseran, random" in faces
+    assert "  its values of --split: tseran, random, FILE.json" in faces
     assert faces.count("--image_size:") == 1 and "(default: 84)" in faces
     assert "--dataset=mnist:\n  no flags of its own" in help_of(capsys, "--dataset=mnist")
 

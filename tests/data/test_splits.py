@@ -153,7 +153,8 @@ def test_the_scanned_split_is_refused():
 def test_load_refuses_a_split_that_the_data_set_does_not_have():
     dataset = named("folder", list("abcdefgh"))
     with pytest.raises(
-        UserError, match="--split of folder must be one of random. Received: vinyals"
+        UserError,
+        match=r"must be one of random, or a file of your own \(FILE.json\). Received: vinyals",
     ):
         splits.load(dataset, DataOptions(split="vinyals"))
 

@@ -29,7 +29,7 @@ def make_record(make_learner):
     learner = make_learner("flmn")
     steps = tf.zeros([1, 3], tf.int32)
     learner(SequenceEpisode(tf.zeros([1, 3, 8, 8, 1]), steps, steps + 1))
-    data = DataOptions(data_dir="/somewhere/private")
+    data = DataOptions(data_dir="/somewhere/private", split="/private/mine.json")
     train, row = TrainOptions(seed=3), "flmn_omniglot_1"
     config = RunConfig("a_name", "flmn", data, train, learner.options, paper_row=row)
     split = {"name": "flmn", "classes": [1, 2, 3], "sha256": "0"}
@@ -61,6 +61,7 @@ def test_a_record_has_all_that_is_needed_to_repeat_it(record):
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", record["date"])
     assert set(record["versions"]) >= {"python", "tensorflow", "oneshot_tf"}
     assert "private" not in json.dumps(record)  # no path of the machine
+    assert record["options"]["data"]["split"] == "mine.json"
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,11 @@ def test_a_test_that_no_paper_has_is_compared_with_no_papers_figures(make_record
 
 def test_nor_is_one_of_classes_that_were_trained_on(make_record):
     record = make_record(split={"name": "flmn", "sha256": "0", "trained_classes": 2})
+    assert record["paper"] is None and record["paper_row"] is None
+
+
+def test_nor_is_one_of_a_users_own_split(make_record):
+    record = make_record(split={"name": "mine", "sha256": "0", "file": "mine.json"})
     assert record["paper"] is None and record["paper_row"] is None
 
 

@@ -123,3 +123,86 @@ def test_a_test_of_classes_that_trained_says_so(pictures, tmp_path):  # noqa: F8
     assert code == 1 and "--part=validation needs a split of glyphs" in one_line(errors)
     code, _, errors = run(eval_command.main, *words, "--split=random")
     assert code == 0, errors
+
+
+OWN = {"train": [f"class{c}" for c in range(6)], "validation": [], "test": ["class7", "class8"]}
+ASKED = ["--way=2", "--shot=1", "--eval_episodes=10", "--eval_queries=1"]
+
+
+def train_on(folder, workdir, *words):
+    words = ["--model=pixels", "--dataset=folder", f"--data_dir={folder}", *words]
+    words += ["--image_size=8", "--way=2", "--shot=1", "--queries=1", f"--workdir={workdir}"]
+    return run(train_command.main, *words)
+
+
+def records_of(workdir):
+    return {p.stem: json.loads(p.read_text()) for p in (workdir / "evaluation").glob("*.json")}
+
+
+def test_a_run_on_a_split_of_ones_own(pictures, tmp_path):  # noqa: F811
+    workdir, path = tmp_path / "run", tmp_path / "mine.json"
+    path.write_text(json.dumps(OWN))
+    code, output, errors = train_on(pictures, workdir, f"--split={path}")
+    assert code == 0 and "Nothing validates: 0 validation classes" in output, errors
+    stored = json.loads((workdir / "config.json").read_text())
+    assert stored["data"]["split"] == str(path)
+    assert (stored["split"]["name"], stored["split"]["classes"]) == ("mine", [6, 0, 2])
+    assert train_on(pictures, workdir, f"--split={path}")[0] == 0  # it is resumed
+    words = [f"--workdir={workdir}", *ASKED]
+    assert run(eval_command.main, *words)[0] == 0
+    (record,) = records_of(workdir).values()
+    assert record["split"] == {**stored["split"], "file": "mine.json"}
+    code, _, errors = run(eval_command.main, *words, "--part=validation")
+    assert code == 1 and "the split mine, which has none" in one_line(errors)
+
+
+def test_a_split_of_ones_own_that_was_changed_or_moved(pictures, tmp_path):  # noqa: F811
+    workdir, path = tmp_path / "run", tmp_path / "mine.json"
+    path.write_text(json.dumps(OWN))
+    assert train_on(pictures, workdir, f"--split={path}")[0] == 0
+    path.write_text(json.dumps({**OWN, "test": ["class8", "class9"]}))
+    code, _, errors = train_on(pictures, workdir, f"--split={path}")
+    assert code == 1 and "these differ: split" in one_line(errors)
+    words = [f"--workdir={workdir}", *ASKED]
+    for more in ([], [f"--split={path}"], ["--split=random"]):
+        code, _, errors = run(eval_command.main, *words, *more)
+        assert code == 1 and "a file that was changed since; restore it" in one_line(errors)
+    moved = tmp_path / "moved.json"
+    path.unlink()
+    code, _, errors = run(eval_command.main, *words)
+    assert code == 1 and "nothing of that name" in one_line(errors)
+    moved.write_text(json.dumps(OWN))
+    code, output, errors = run(eval_command.main, *words, f"--split={moved}")
+    assert code == 0 and "trained on" not in output, errors
+
+
+def test_all_classes_of_another_folder(pictures, tmp_path):  # noqa: F811
+    workdir, other = tmp_path / "run", tmp_path / "other"
+    assert train_on(pictures, workdir)[0] == 0
+    for c in range(4):  # too few to split
+        shutil.copytree(pictures / f"class{c}", other / f"class{c}")
+    words = [f"--workdir={workdir}", "--dataset=folder", *ASKED]
+    assert run(eval_command.main, *words)[0] == 0
+    code, _, errors = run(eval_command.main, *words, f"--data_dir={other}")
+    assert code == 1 and "needs at least 6 classes" in one_line(errors)
+    words += ["--split=all"]
+    code, output, errors = run(eval_command.main, *words, f"--data_dir={other}")
+    assert code == 0 and "trained on" not in output, errors  # another folder: nothing can be said
+    (found,) = [r["split"] for name, r in records_of(workdir).items() if "-all" in name]
+    assert (found["name"], found["classes"]) == ("all", [0, 0, 4])
+    code, _, errors = run(eval_command.main, *words, "--part=validation")
+    assert code == 1 and "--part=validation needs a split of folder" in one_line(errors)
+    (workdir / "evaluation").rename(tmp_path / "before")
+    code, output, errors = run(eval_command.main, *words)  # the run's own
+    assert code == 0 and "6 of these classes were trained on" in output, errors
+
+
+def test_classes_that_a_split_of_ones_own_trained_are_counted(tmp_path):
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"train": ["a", "b"], "validation": ["c"], "test": ["d", "e"]}))
+    split = splits.of_file(path)
+    config = config_of(DataOptions(dataset="folder", split=str(path)))
+    before = split.describe()
+    assert held_out.trained_on(config, before, "folder", tuple("abcdef")) == {"a", "b"}
+    assert held_out.trained_on(config, before, "folder", tuple("abcd")) == set()
+    assert held_out.trained_on(config, before, "mnist", tuple("abcde")) == set()
