@@ -60,11 +60,11 @@ def test_options_take_flags_then_the_models_defaults_then_their_own():
 
 def test_a_home_that_no_shell_has_put_in(monkeypatch):
     for name in ("HOME", "USERPROFILE"):
-        monkeypatch.setenv(name, "/home/me")
+        monkeypatch.setenv(name, "/its/home")
     words = ["--data_dir=~/pictures", "--export=~/a,b~c,~"]
     parsed = flags.parse(["train.py", *words], {"export": (str, "")}, [DataOptions])
-    assert parsed.get("data_dir") == "/home/me/pictures"
-    assert parsed.get("export") == "/home/me/a,b~c,/home/me"
+    assert parsed.get("data_dir") == "/its/home/pictures"
+    assert parsed.get("export") == "/its/home/a,b~c,/its/home"
 
 
 def test_an_unknown_flag_is_named():
