@@ -24,13 +24,13 @@ class Job(typing.NamedTuple):
       name: what messages call it.
       commands: [(module in `commands/`, its words)].
       log: the file that gets what they print.
-      unfinished: () -> why what comes after the first command has to wait, or None.
+      between: called after the first command: () -> why the others have to wait, or None.
     """
 
     name: str
     commands: list
     log: pathlib.Path
-    unfinished: typing.Callable = lambda: None
+    between: typing.Callable = lambda: None
 
 
 class Done(typing.NamedTuple):
@@ -113,7 +113,7 @@ class Runner:
         try:
             with open(job.log, "a", encoding="utf-8") as log:
                 for i, (module, words) in enumerate(job.commands):
-                    why = job.unfinished() if i == 1 else None
+                    why = job.between() if i == 1 else None
                     code = 1 if why else self._wait(self._start(module, words, log, cores))
                     if code:
                         break

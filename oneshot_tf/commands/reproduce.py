@@ -14,6 +14,7 @@ from oneshot_tf.commands import configs, flags, jobs
 from oneshot_tf.commands.retest import eval_words, setting_changes
 from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import agreement, records, tables
+from oneshot_tf.files import read_json
 from oneshot_tf.training.logging import read_metrics
 
 QUICK = "quick"
@@ -159,13 +160,38 @@ def jobs_of(rows, made, workdir, results, data_dir=None):
                 common = [f"--workdir={folder}", f"--results={results}", *data]
                 commands = [("train", train), *(("eval", common + words) for words in tests)]
                 log = folder.with_name(f"{name}.log")
-                unfinished = functools.partial(stopped_at, folder, configs.named(row.config).train)
-                found[row.config, seed] = jobs.Job(name, commands, log, unfinished)
+                config = configs.named(row.config)
+                before = functools.partial(
+                    before_tests, folder, config, seed, pathlib.Path(results)
+                )
+                found[row.config, seed] = jobs.Job(name, commands, log, before)
     return found
 
 
+def before_tests(folder, config, seed, results):
+    """Makes place for the records of a trained run; why it cannot be tested yet, or None.
+
+    Records of a config as it was before are set aside, as `.json.old`: a test overwrites none of them.
+
+    Args:
+      folder: the run's folder.
+      config: the `RunConfig` of its config as it is now.
+      seed: its seed.
+      results: the folder that gets the records.
+    """
+    stopped = stopped_at(folder, config.train)
+    if stopped:
+        return stopped
+    for path in sorted(results.glob("*.json")):
+        record = read_json(path)
+        same = (record["config"], record["seed"]) == (config.name, seed)
+        if same and setting_changes(config, record):
+            path.rename(path.with_name(f"{path.name}.old"))
+    return None
+
+
 def stopped_at(folder, train):
-    """Why a run cannot be tested yet, or None: one that was told to end has ended well before its end."""
+    """Why a run has not come to its end, or None: one that was told to end has ended well before."""
     path = folder / "metrics.jsonl"
     lines = read_metrics(path) if path.is_file() else []
     done = max((line["episode"] for line in lines if line["kind"] == "train"), default=0)
