@@ -21,7 +21,15 @@ _HEADERS = (
 _MAX_HEADER = 1 << 20
 TAR_SUFFIXES = (".tar", ".tgz", ".tar.gz")
 # what opening a `ZipFile` or reading a member of it raises where it is damaged
-DAMAGE = (zipfile.BadZipFile, OSError, EOFError, zlib.error, lzma.LZMAError, RuntimeError)
+DAMAGE = (
+    zipfile.BadZipFile,
+    OSError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    RuntimeError,
+    UnicodeDecodeError,  # of a name in a zip that says it is UTF-8
+)
 
 
 def damaged(path, error):
