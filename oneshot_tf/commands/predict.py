@@ -37,10 +37,12 @@ def main(argv):
         if parsed.get(name) is None:
             raise UserError(f"--{name} is missing: {OWN[name][1]}")
     path = model.find_export(parsed.get("export"))
-    classes = support_files(parsed.get("support"), check_export(path))
+    fields = model.read_fields(path)
+    check_export(path, fields)
+    classes = support_files(parsed.get("support"), fields["way"])
     asked = labelled_queries(parsed.get("query"), classes)
     queries = query_files(parsed.get("query")) if asked is None else [file for file, _ in asked]
-    warn_of_unequal(classes, model.read_fields(path))
+    warn_of_unequal(classes, fields)
     support, labels = in_turns(classes)
     answers = rows(queries, model.of_export(path).classify(support, labels, queries))
     right = None if asked is None else count_right(answers, [name for _, name in asked])
@@ -52,9 +54,8 @@ def main(argv):
     return 0
 
 
-def check_export(path):
-    """Refuses an export that classifies no pictures; the most classes that it tells apart, or None."""
-    fields = model.read_fields(path)
+def check_export(path, fields):
+    """Refuses an export that classifies no pictures, by what its `export.json` says."""
     if {"classify_text", "choose_word"} & set(fields["signatures"]):
         raise UserError(
             f"{path} reads sentences, and --query are pictures; its model_card.md says how"
@@ -170,8 +171,9 @@ def adds_up(fields):
     from oneshot_tf import models
 
     name = fields.get("model")
-    softmax = fields.get("finetune", {}).get("match") == "softmax"
-    return name in models.MODELS and not softmax and models.find(name).adds_up
+    if name not in models.MODELS or model.has_own_softmax(fields):
+        return False
+    return models.find(name).adds_up
 
 
 def in_turns(classes):

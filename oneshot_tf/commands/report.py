@@ -17,13 +17,14 @@ from oneshot_tf.files import read_json, write_text
 from oneshot_tf.runs import workdirs
 from oneshot_tf.training.logging import read_metrics
 
+PAGE = "docs/results.md"
 OWN = {
     "results": (str, "the folder of the records (default: results)"),
     "runs": (str, "draw the training curves of these run folders, not those of results/curves"),
     "add_curve": (str, "keep the training curve of these run folders in results/curves"),
     "paired": (str, "two configs, or two record files, with a comma between: only compares these"),
     "output": (str, "the folder of the figures (default: figures/ in that of the records)"),
-    "page": (str, "the page whose tables are rewritten (without --results: docs/results.md)"),
+    "page": (str, "the page whose tables are rewritten (without --results: " + PAGE + ")"),
 }
 
 
@@ -44,9 +45,11 @@ def main(argv):
     text = tables.text(kept)
     print(text)
     write_text(results / "tables.md", text)
-    own = None if parsed.get("results") else "docs/results.md"  # others' records are not its own
-    page = parsed.get("page", own)
-    if page and (parsed.get("page") or pathlib.Path(page).is_file()):
+    page = parsed.get("page")
+    # the project's page is of the project's records
+    if page is None and not parsed.get("results") and pathlib.Path(PAGE).is_file():
+        page = PAGE
+    if page:
         tables.replace(pathlib.Path(page), text)
     runs = flags.listed(parsed.get("runs"))
     if runs:
@@ -71,9 +74,11 @@ def curve_of(folder):
 
     That of a few-shot learner has what `batches.thin` gives besides.
     """
-    folder = pathlib.Path(folder)
-    workdirs.read_config(folder)  # refuses what is no run
-    config = read_json(folder / "config.json")
+    return _curve(pathlib.Path(folder), workdirs.read(folder)[0])
+
+
+def _curve(folder, config):
+    """As of `curve_of`; `config` is what the folder's `config.json` says."""
     if not (folder / "metrics.jsonl").is_file():
         raise UserError(f"{folder}/metrics.jsonl is not there; train first, or name another folder")
     metrics = read_metrics(folder / "metrics.jsonl")
@@ -120,8 +125,9 @@ def by_options(folders):
     """
     groups = {}  # {config: [([folder], what they share, [curve])]}
     for folder in {pathlib.Path(folder).resolve(): folder for folder in folders}.values():
-        curve, config = curve_of(folder), workdirs.read_config(folder)
-        curve["way"], shared = config.train.way, shared_of(folder, config)
+        stored, config = workdirs.read(folder)
+        curve, shared = _curve(pathlib.Path(folder), stored), shared_of(stored, config)
+        curve["way"] = config.train.way
         of_config = groups.setdefault(config.name, [])
         for places, others, curves_there in of_config:
             # the same seed again is no other seed, so it has a curve of its own
@@ -147,13 +153,12 @@ def labels_of(config, groups):
     return [f"{config}, {x}" for x in (names if len(set(names)) == len(names) else folders)]
 
 
-def shared_of(folder, config):
-    """All that runs must have in common to be seeds of one curve."""
+def shared_of(stored, config):
+    """All that runs must have in common to be seeds of one curve; arguments as `workdirs.read` gives."""
     parts = [dataclasses.asdict(part) for part in (config.data, config.train, config.options)]
     for part in parts:
         for name in ("seed", *workdirs.FREE):
             part.pop(name, None)
-    stored = read_json(pathlib.Path(folder) / "config.json")
     return config.model, parts, stored["split"]["sha256"], stored["pictures_sha256"]
 
 

@@ -5,7 +5,6 @@ run with a workdir of its own, judged on validation classes. Run again, the sear
 """
 
 import dataclasses
-import json
 import pathlib
 import sys
 
@@ -15,6 +14,7 @@ from oneshot_tf.commands import configs
 from oneshot_tf.errors import Diverged, UserError
 from oneshot_tf.files import dump, read_json, write_text
 from oneshot_tf.options import field_type
+from oneshot_tf.run_config import PARTS, check_stored
 from oneshot_tf.runs import experiment, workdirs
 from oneshot_tf.training.logging import read_metrics
 from oneshot_tf.training.signals import Interrupted
@@ -165,19 +165,18 @@ def claim(folder, config, searched, method):
     Raises:
       UserError: what was searched there differs.
     """
-    path, fields = pathlib.Path(folder) / "search.json", config.to_json()
-    now = {
-        "method": method,
-        "search": sorted(searched),
-        "model": config.model,
-        **{k: v for part in ("data", "train", "options") for k, v in fields[part].items()},
-    }
-    now = json.loads(dump({k: v for k, v in now.items() if k not in workdirs.FREE}))
+    path = pathlib.Path(folder) / "search.json"
+    now = {"method": method, "search": sorted(searched), **config.to_json()}
     before = read_json(path) if path.is_file() else now
-    differing = [f"--{name}" for name in now if before.get(name) != now[name]]
+    check_stored(before, {"method": str, "search": list, **PARTS})
+    differing = [name for name in ("method", "search", "model") if before.get(name) != now[name]]
+    if "model" not in differing:
+        # both ways: a run's episodes may grow, a search's may not
+        found = workdirs.changes(before, now) + workdirs.changes(now, before)
+        differing += dict.fromkeys(name for name, *_ in found)
     if differing:
         raise UserError(
-            f"{folder} is of another search; these differ: {', '.join(differing)}. Name another "
+            f"{folder} is of another search; these differ: --{', --'.join(differing)}. Name another "
             "--workdir, or say what its search.json says"
         )
     write_text(path, dump(now))

@@ -9,11 +9,8 @@ from oneshot_tf.files import read_json
 from oneshot_tf.options import did_you_mean
 
 PARTS = ("train", "validation", "test")
-LEAST = {
-    "train": 1,
-    "validation": 0,
-    "test": 2,
-}  # classes; without validation classes nothing validates
+# classes; without validation classes nothing validates
+LEAST = {"train": 1, "validation": 0, "test": 2}
 FORM = '{"train": [...], "validation": [...], "test": [...]} with the names of classes'
 
 

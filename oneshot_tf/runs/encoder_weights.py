@@ -12,7 +12,7 @@ import tf_keras as keras
 
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
-from oneshot_tf.files import read_bytes, read_json
+from oneshot_tf.files import read_bytes
 from oneshot_tf.models import encoders
 from oneshot_tf.runs import workdirs
 from oneshot_tf.training.checkpoints import first_line, restore_part
@@ -88,13 +88,13 @@ def _run_of(value):
     if value == PUBLISHED or not path.is_file():
         return None
     try:
-        config = workdirs.read_config(value)
+        stored, config = workdirs.read(value)
     except UserError as error:
         raise UserError(
             f"--encoder_weights={value} must be {PUBLISHED}, a run's workdir or a Keras .h5 file. "
             f"Received: a folder of something else ({first_line(error)})"
         ) from None
-    return config, read_json(path)["split"]
+    return config, stored["split"]
 
 
 def _seen(value, run):
@@ -129,8 +129,9 @@ def _is_published(value):
 
 def _load(layer, value):
     """Gives an `Inception` the weights of the published network, of a run or of a file."""
-    if _run_of(value):
-        config = workdirs.read_config(value)
+    run = _run_of(value)
+    if run:
+        config, _ = run
         if encoders.named(config.options) != "inception":
             raise UserError(
                 f"--encoder_weights={value} must be a run with --encoder=inception. Received: a run of "

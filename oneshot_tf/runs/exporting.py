@@ -10,7 +10,7 @@ from oneshot_tf.errors import UserError
 from oneshot_tf.evaluation import protocols, record_form, records
 from oneshot_tf.files import dump, read_json, refuse_pattern
 from oneshot_tf.runs import experiment, workdirs
-from oneshot_tf.serving import card, signatures
+from oneshot_tf.serving import card, model, signatures
 from oneshot_tf.training.checkpoints import first_line
 
 
@@ -52,12 +52,10 @@ def export(
         names = signatures.save(
             learner, folder, config.data.ink, logits_of, workdirs.vocabulary(workdir), half
         )
-        # a softmax made for the request answers by itself, not by the examples
-        other = described.get("finetune", {}).get("match") == "softmax"
         said = {
             "half": half,
             "signatures": names,
-            "adds_up": learner.adds_up and not other,
+            "adds_up": learner.adds_up and not model.has_own_softmax(described),
             **described,
         }
         fields = {**fields_of(config, learner), **said, **origin_of(stored, trained)}

@@ -149,9 +149,8 @@ def other_run(before, record):
     if before["model"] != record["model"]:
         return [f"--model={before['model']}"], [f"--model={record['model']}"]
     sizes = [r.get("parameters") for r in (before, record)]
-    if (
-        None not in sizes and sizes[0] != sizes[1]
-    ):  # options do not tell a network given from Python
+    # options do not tell a network given from Python
+    if None not in sizes and sizes[0] != sizes[1]:
         return [f"{sizes[0]:,} weights"], [f"{sizes[1]:,} weights"]
     found = workdirs.changes(_parts(before), _parts(record))
     said = [[f"--{name}={values[i]}" for name, *values in found] for i in (0, 1)]

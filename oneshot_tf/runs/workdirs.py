@@ -145,10 +145,19 @@ def changes(before, now):
 
 def read_config(workdir):
     """The `RunConfig` of a workdir."""
+    return read(workdir)[1]
+
+
+def read(workdir):
+    """(what a workdir's `config.json` says, the `RunConfig` of it).
+
+    Raises:
+      UserError: it is not there, cannot be read, or is no run's.
+    """
     path = pathlib.Path(workdir) / "config.json"
     if not path.is_file():
         raise UserError(f"{path} is not there; is this the folder of a run?")
-    return _stored(path)[1]
+    return _stored(path)
 
 
 def _stored(path):

@@ -278,6 +278,11 @@ def find_export(path):
     )
 
 
+def has_own_softmax(fields):
+    """Whether an export answers by a softmax made for each request, and not by comparing its examples."""
+    return fields.get("finetune", {}).get("match") == "softmax"
+
+
 def read_fields(path):
     """What `export.json` says of an export."""
     try:
@@ -291,6 +296,5 @@ def read_fields(path):
 def read_options(path):
     """(`DataOptions` that pictures are prepared by, what `export.json` says)."""
     fields = read_fields(path)
-    size, channels, ink = fields["image_size"], fields["channels"], fields["ink"]
-    options = DataOptions(dataset="folder", image_size=size, channels=channels, ink=ink)
-    return options, fields
+    said = {name: fields[name] for name in ("image_size", "channels", "ink")}
+    return DataOptions(dataset="folder", **said), fields

@@ -1,5 +1,6 @@
 """Requests that wait: in a full queue, behind large ones, too long."""
 
+import contextlib
 import socket
 import threading
 
@@ -23,21 +24,32 @@ def held(monkeypatch):
     event.set()
 
 
+@contextlib.contextmanager
+def two_asking(server, pool, **inputs):
+    """Two clients whose requests are inside a pool in the block; gives their status codes, which come after it."""
+    found = []
+
+    def ask():
+        found.append(server.predict("matching", "classify_encoded", **inputs)[0])
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while pool.inside < 2:
+        threading.Event().wait(0.01)
+    yield found
+    for thread in threads:
+        thread.join()
+
+
 def test_a_full_queue_says_when_to_come_again(folders, encoded, held):
     with Live(folders, threads=1, queue=1) as server:
-        found, ask = [], lambda: found.append(server.predict("matching", "classify_encoded", **encoded))  # fmt: skip
-        threads = [threading.Thread(target=ask) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        while server.server.workers.inside < 2:
-            threading.Event().wait(0.01)
-        status, answer, headers = server.predict("matching", "classify_encoded", **encoded)
-        assert status == 503 and int(headers["retry-after"]) >= 1
-        assert "waiting already" in answer["error"]
-        held.set()
-        for thread in threads:
-            thread.join()
-        assert [status for status, _, _ in found] == [200, 200]
+        with two_asking(server, server.server.workers, **encoded) as found:
+            status, answer, headers = server.predict("matching", "classify_encoded", **encoded)
+            assert status == 503 and int(headers["retry-after"]) >= 1
+            assert "waiting already" in answer["error"]
+            held.set()
+        assert found == [200, 200]
         assert server.predict("matching", "classify_encoded", **encoded)[0] == 200
 
 
@@ -53,18 +65,11 @@ def test_large_requests_leave_the_threads_to_others(folders, encoded, monkeypatc
     monkeypatch.setattr(limits, "LARGE_PICTURES", 8)
     many = {**encoded, "query_bytes": encoded["query_bytes"] * 2}
     with Live(folders, threads=1) as server:
-        found, ask = [], lambda: found.append(server.predict("matching", "classify_encoded", **many))  # fmt: skip
-        threads = [threading.Thread(target=ask) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        while server.server.large.inside < 2:
-            threading.Event().wait(0.01)
-        assert server.predict("matching", "classify_encoded", **encoded)[0] == 200
-        assert not found
-        go.set()
-        for thread in threads:
-            thread.join()
-        assert [status for status, _, _ in found] == [200, 200]
+        with two_asking(server, server.server.large, **many) as found:
+            assert server.predict("matching", "classify_encoded", **encoded)[0] == 200
+            assert not found
+            go.set()
+        assert found == [200, 200]
 
 
 def test_time_limits(folders, encoded, held):
