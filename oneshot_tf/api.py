@@ -127,10 +127,12 @@ def load(source: "Run | str | os.PathLike", checkpoint: "str | None" = None) -> 
     Returns:
       `Model`, with `classify(support, labels, queries)` and `embed(images)`.
     """
-    if not isinstance(source, Run) and not pathlib.Path(source).exists():
-        raise UserError(f"A run's folder or an export must be there. Received: {source}")
-    if not isinstance(source, Run) and not (pathlib.Path(source) / "config.json").is_file():
-        return of_export(source)
+    if not isinstance(source, Run):
+        path = pathlib.Path(source)
+        if not path.exists():
+            raise UserError(f"A run's folder or an export must be there. Received: {source}")
+        if not (path / "config.json").is_file():
+            return of_export(source)
     run = _run(source)
     learner, config, _ = experiment.load(run.workdir, checkpoint, **run._given)
     return of_learner(learner, config.data, workdirs.vocabulary(run.workdir))
