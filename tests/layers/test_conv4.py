@@ -92,6 +92,8 @@ def test_running_averages_move_by_one_batch_in_training_only(random):
     features = tf.nn.conv2d(images, layer.learned[0].kernel, 1, "SAME").numpy()
     mean = (1.0 - MOMENTUM) * features.mean((0, 1, 2))
     np.testing.assert_allclose(layer.running[0][0], mean, rtol=1e-4, atol=1e-7)
+    variance = MOMENTUM + (1.0 - MOMENTUM) * features.var((0, 1, 2), ddof=1)
+    np.testing.assert_allclose(layer.running[0][1], variance, rtol=1e-5)
 
 
 def test_embed_takes_other_weights_and_leaves_its_own(random):

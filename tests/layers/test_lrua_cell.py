@@ -106,3 +106,15 @@ def test_shapes_of_weights(options, head_width):
         expected["alpha"] = (1, 2)
     found = {w.name.split("/")[-1].split(":")[0]: tuple(w.shape) for w in cell.trainable_variables}
     assert found == expected
+
+
+@pytest.mark.parametrize("add_vector", ["key", "separate"])
+def test_strength_at_the_start(add_vector):
+    """Of a head that sees nothing: keys and gates begin at zero, the strength as it is asked for."""
+    options = {**DEFAULTS, **COMBINATIONS[0], "add_vector": add_vector, "write_gate": "step"}
+    cell = LRUACell("lstm", UNITS, ROWS, WIDTH, 2, **options)
+    cell.build([None, None, INPUTS])
+    keys, adds, strength, alpha = cell._heads(tf.zeros([1, UNITS]), cell.read_heads())
+    np.testing.assert_allclose(strength, [[3.0, 3.0]], rtol=1e-6)
+    for zeros in (keys, adds, alpha):
+        np.testing.assert_array_equal(zeros, np.zeros(zeros.shape))

@@ -36,3 +36,9 @@ def test_a_feed_forward_layer_remembers_nothing():
     others, _ = plain_run(cell, tf.constant(changed), cell.initial_state(inputs.shape[1]))
     np.testing.assert_array_equal(outputs[-1], others[-1])
     assert np.abs(outputs[0] - others[0]).max() > 0.01
+
+
+def test_the_forget_gate_starts_open():
+    cell = PlainCell("lstm", 3)
+    cell.build([None, None, 2])
+    np.testing.assert_array_equal(cell.bias, [0.0] * 3 + [1.0] * 3 + [0.0] * 6)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from oneshot_tf.layers.conv4 import MOMENTUM
+from oneshot_tf.models.task_learner import task_of
 from oneshot_tf.ops import losses
 from oneshot_tf.serving import signatures
 from tests.models.conftest import episode  # noqa: F401
@@ -79,23 +81,28 @@ def test_an_answer_leaves_nothing_behind(make, episode, name):  # noqa: F811
 
 @pytest.mark.parametrize("name", NAMES[:3])
 def test_an_update_is_the_mean_of_the_tasks_gradients(make, episode, name):  # noqa: F811
-    """The loop that adds up beside the loss gives what one tape over all tasks gives."""
+    """The loop that adds up beside the loss gives what one tape over all tasks gives.
+
+    Of three times the loss, too: what comes after it has a say in its gradient.
+    """
     learner = make(name, bn="batch", rates="step") if name != "meta_sgd" else make(name)
     weights = learner.trainable_variables
     with tf.GradientTape() as tape:
         outcome = learner.train_loss(episode)
-    found = tape.gradient(outcome.loss, weights)
+        thrice = 3.0 * outcome.loss
+    found = tape.gradient(thrice, weights)
     count = episode.query.shape[0]
     with tf.GradientTape() as tape:
         tasks = [type(episode)(*(part[b : b + 1] for part in episode)) for b in range(count)]
         answers = [learner(task, training=True) for task in tasks]
         pairs = zip(answers, tasks, strict=True)
         loss = sum(losses.cross_entropy(a, task.query_labels) for a, task in pairs) / count
+        thrice = 3.0 * loss
     logits = tf.concat(answers, 0)
     np.testing.assert_allclose(outcome.loss, loss, rtol=1e-5)
     right = np.sum(np.argmax(logits, axis=2) == episode.query_labels.numpy())
     assert float(outcome.right[0]) == right
-    for weight, a, b in zip(weights, found, tape.gradient(loss, weights), strict=True):
+    for weight, a, b in zip(weights, found, tape.gradient(thrice, weights), strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-6, err_msg=weight.name)
 
 
@@ -111,12 +118,28 @@ def test_transductive_batch_norm_lets_queries_see_each_other(make, episode):  # 
 
 @pytest.mark.parametrize("bn", ["running", "support", "batch"])
 def test_running_statistics_move_in_training_whatever_normalises_there(make, episode, bn):  # noqa: F811
-    """A test may ask for them."""
+    """A test may ask for them. They move towards the mean over the tasks of what normalised each."""
     learner = make(bn=bn)
+    tasks = [task_of([part[b] for part in episode]) for b in range(2)]
+    seen = [tf.nest.flatten(learner.solve(learner.own(), task, True)[2]) for task in tasks]
     before = [v.numpy() for v in tf.nest.flatten(learner.net.running)]
     learner.train_loss(episode)
     after = tf.nest.flatten(learner.net.running)
-    assert min(np.abs(v - b).max() for v, b in zip(after, before, strict=True)) > 0
+    for value, old, first, second in zip(after, before, *seen, strict=True):
+        expected = MOMENTUM * old + (1.0 - MOMENTUM) * (first + second) / 2.0
+        np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-6)
+        assert np.abs(value - old).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    "downsampling, positions, strides", [("strides", 1, 2), ("strides_all", 4, 2), ("pools", 4, 1)]
+)
+def test_the_network_is_as_downsampling_says(make, downsampling, positions, strides):
+    """Of pictures of 8 x 8 pixels, two blocks of 8 filters leave 2 x 2 positions."""
+    net = make(downsampling=downsampling).net
+    assert net.width == net.head.shape[0] == 8 * positions
+    convolved = net.convolve(tf.zeros([1, 8, 8, 1]), net.learned[0])
+    assert convolved.shape == (1, 8 // strides, 8 // strides, 8)
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -26,6 +26,23 @@ def test_the_answer_is_made_of_single_embeddings(make_learner, episode, name):
     )
 
 
+@pytest.mark.parametrize("name", ["matching", "prototypical", "mmnet"])
+def test_training_is_by_the_batchs_statistics_and_moves_the_running_ones(
+    make_learner, episode, name
+):
+    """The loss is minus the mean log-probability of what those statistics answer."""
+    learner = trained_a_little(make_learner(name))
+    logits = learner(episode, training=True).numpy()
+    before = [v.numpy() for v in tf.nest.flatten(learner.embedding.running)]
+    found = learner.train_loss(episode).loss
+    after = tf.nest.flatten(learner.embedding.running)
+    assert min(np.abs(v - b).max() for v, b in zip(after, before, strict=True)) > 1e-4
+    labels = episode.query_labels.numpy()
+    told = [logits[b, q, labels[b, q]] for b, q in zip(*np.nonzero(labels >= 0), strict=True)]
+    np.testing.assert_allclose(found, -np.mean(told), rtol=1e-4)
+    assert np.abs(logits - learner(episode)).max() > 1e-2
+
+
 @pytest.mark.parametrize("options", [{"bn": "support"}, {"bn": "batch"}, {"shared": False}])
 def test_where_it_is_not_the_model_says_so(make_learner, options):
     assert not make_learner("matching", **options).embeds_alone

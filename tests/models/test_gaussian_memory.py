@@ -86,7 +86,12 @@ def test_figures_show_what_is_made_of_content_and_style(make_learner, episode):
         np.testing.assert_allclose(swaps[row + 1, column + 1], expected, **near)
     assert np.abs(made[0, 2] - made[2, 0]).max() > 1e-3
     assert found["traversal"].shape[:2] == (6, 9)
-    assert np.abs(np.diff(found["traversal"], axis=1)).max() > 0
+    for row, column in np.ndindex(6, 9):
+        moved = content.numpy()[:1].copy()  # of the first picture, one number from -2 to 2
+        moved[0, row] = -2.0 + 0.5 * column
+        expected = learner.generate(tf.constant(moved), style[:1])[0]
+        np.testing.assert_allclose(found["traversal"][row, column], expected, **near)
+    assert np.abs(np.diff(found["traversal"], axis=1)).max() > 1e-3
 
 
 @pytest.mark.parametrize("form", ["log", "hinge", "paper"])

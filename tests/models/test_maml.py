@@ -115,6 +115,9 @@ def test_more_steps_in_an_answer_than_in_training(make, episode):  # noqa: F811
     one = make(steps=1, test_steps=3, rates="step")
     assert one.test_conditions()["steps"] == 3
     np.testing.assert_allclose(one(episode), make(steps=3)(episode), atol=1e-6)
+    none = make(steps=1, test_steps=0)
+    assert none.test_conditions()["steps"] == 0
+    np.testing.assert_allclose(none(episode), make(steps=0)(episode), atol=1e-6)
 
 
 def test_the_order_rises_with_the_episodes(make, episode):  # noqa: F811

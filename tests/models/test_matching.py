@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.models.helpers import trained_a_little
 from tests.numpy_reference import matching as reference
 
 
@@ -16,6 +17,26 @@ def test_the_paper_is_a_softmax_over_cosines(make_learner, episode, scale, learn
     scores = scale * reference.similarity(query, support, "cosine")
     expected = reference.class_probabilities(scores, episode.support_labels.numpy(), 3, "sum")
     np.testing.assert_allclose(np.exp(learner(episode)), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options", [{"normalize": "support"}, {"kernel": "dot"}, {"kernel": "bilinear"}], ids=str
+)
+def test_other_similarities_against_loops(make_learner, episode, options):
+    learner = make_learner("matching", scale=0.5, learn_scale=False, **options)
+    support, query = (
+        np.stack([learner.embed(row) for row in part]) for part in (episode.support, episode.query)
+    )
+    kernel, weights = options.get("kernel", "cosine"), None
+    if kernel == "bilinear":
+        weights = tf.random.stateless_normal(learner.bilinear.shape, [1, 2])
+        learner.bilinear.assign(weights)
+        weights = weights.numpy()
+    scores = 0.5 * reference.similarity(
+        query, support, kernel, weights, options.get("normalize", "both")
+    )
+    expected = reference.class_probabilities(scores, episode.support_labels.numpy(), 3, "sum")
+    np.testing.assert_allclose(np.exp(learner(episode)), expected, rtol=1e-3, atol=1e-5)
 
 
 def test_full_context_against_loops(make_learner, episode):
@@ -93,6 +114,21 @@ def test_separate_networks_have_weights_of_their_own(make_learner):
     assert len(two.trainable_variables) == len(one.trainable_variables) + count
 
 
+def test_each_side_passes_through_its_own_network(make_learner, episode):
+    learner = trained_a_little(make_learner("matching", shared=False))
+    sides = zip(
+        learner.embed_episode(episode, False),
+        (learner.support_embedding, learner.embedding),
+        (learner.embedding, learner.support_embedding),
+        (episode.support, episode.query),
+        strict=True,
+    )
+    for found, own, other, pictures in sides:
+        for b in range(2):
+            np.testing.assert_allclose(found[b], own(pictures[b]), rtol=1e-4, atol=1e-5)
+            assert np.abs(found[b] - other(pictures[b])).max() > 1e-2
+
+
 def test_rows_of_a_support_may_come_in_any_order_without_full_context(make_learner, episode):
     learner, order = make_learner("matching"), [4, 2, 0, 1, 3]
     turned = episode._replace(
@@ -110,5 +146,6 @@ def test_orders_are_averaged_at_test_and_not_in_training(make_learner, episode):
     labels = episode.support_labels
     trained = [m.similarities(sides[0], labels, sides[1], training=True) for m in (one, many)]
     np.testing.assert_array_equal(*trained)
+    np.testing.assert_allclose(*(m.train_loss(episode).loss for m in (one, many)), rtol=1e-6)
     tested = [m.similarities(sides[0], labels, sides[1]) for m in (one, many)]
     assert np.abs(tested[0] - tested[1]).max() > 1e-4

@@ -98,6 +98,15 @@ def test_statistics_begin_at_0_and_1_and_move_by_their_momentum(make, task):
         np.testing.assert_allclose(found[1], 0.7 + 0.3 * new[1], rtol=1e-4)
 
 
+def test_at_the_start_weights_stay_and_gradients_count_a_little(make):
+    """The gates begin nearly open for the ones and nearly shut for the others."""
+    own = make().optimizer_weights
+    kept, opened = (tf.sigmoid(bias)[0] for bias in (own.forget_bias, own.input_bias))
+    assert 0.98 < kept < 1.0 and 0.0 < opened < 0.02
+    for kernel in (own.input_kernel, own.forget_kernel):
+        assert 0.0 < np.abs(kernel).max() <= 0.01
+
+
 def test_updates_are_of_a_few_pictures_round_and_round(make, task):
     """Five pictures, two an update: three updates a pass."""
     learner = make(inner_batch=2, passes=2)

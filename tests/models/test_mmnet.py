@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from oneshot_tf.episodes import FewShotEpisode
+from tests.models.helpers import draw
 from tests.numpy_reference import key_value
 from tests.numpy_reference import matching as reference
 
@@ -78,12 +80,14 @@ def test_a_permuted_support_may_be_written_otherwise(make_learner, episode):
     np.testing.assert_allclose(bare(turned), bare(episode), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("options", [{"read_memory": False, "predict": False}, {}])
+@pytest.mark.parametrize(
+    "options", [{"read_memory": False, "predict": False}, {}, {"last_relu": True}]
+)
 def test_without_memory_and_prediction_or_at_the_start_it_is_matching(
     make_learner, episode, options
 ):
     bare = make_learner("mmnet", **options)
-    matching = make_learner("matching")
+    matching = make_learner("matching", last_relu=options.get("last_relu", False))
     for ours, theirs in zip(
         matching.embedding.learned,
         [*bare.embedding.learned, *bare.last_block.learned],
@@ -130,5 +134,22 @@ def test_separate_trunks_are_two_networks(make_learner):
 
 def test_a_full_memory_still_answers(make_learner, episode):
     learner = make_learner("mmnet", rows=2)
+    known, keys = pieces(learner, episode)
+    memory, _ = learner.memorise(tf.constant(known), episode.support_labels)
+    for b, labels in enumerate(episode.support_labels.numpy()):
+        stored, _ = key_value.write_all(keys[b], labels, 2, learner.options.normalize_keys)
+        expected = [key for key, _ in stored]
+        assert len(expected) == 2 < len(set(labels) - {-1})
+        np.testing.assert_allclose(memory.keys[b], expected, rtol=1e-4, atol=1e-5)
     found = np.exp(learner(episode))
     np.testing.assert_allclose(found.sum(2), 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("vote, right", [("nearest", 1.0), ("class_sum", 0.0)])
+def test_training_counts_the_answers_of_its_vote(make_learner, vote, right):
+    """Four pictures of another class outvote the very picture that is asked for."""
+    learner = make_learner("mmnet", vote=vote, scale=0.1)
+    pictures, labels = draw(0, 1, 5), tf.constant([[0, 0, 0, 0, 1]])
+    asked = tf.constant([[-1, -1, -1, -1, 1]])  # the others share in the statistics alone
+    outcome = learner.train_loss(FewShotEpisode(pictures, labels, pictures, asked))
+    assert float(outcome.right[0]) == right

@@ -72,9 +72,14 @@ def test_a_sequence_against_a_loop(learner):
 
 
 @pytest.mark.parametrize("share", [True, False])
-def test_the_loss_against_loops(make_learner, episode, share):
-    """In a shared memory, labels of the second episode are other labels."""
-    learner = trained_a_little(make_learner("rare_events", share_memory=share))
+@pytest.mark.parametrize("slots, neighbours", [(0, 256), (3, 256), (0, 1)])
+def test_the_loss_against_loops(make_learner, episode, share, slots, neighbours):
+    """In a shared memory, labels of the second episode are other labels.
+
+    Few slots forget the oldest, and what is no neighbour is no slot of another label.
+    """
+    options = {"share_memory": share, "rows": slots, "neighbours": neighbours, "age_noise": 0.0}
+    learner = trained_a_little(make_learner("rare_events", **options))
     support, query = learner.embed_episode(episode, True)
     rows = learner.represent(tf.concat([support, query], axis=1))
     labels = tf.concat([episode.support_labels, episode.query_labels], axis=1)
@@ -83,7 +88,7 @@ def test_the_loss_against_loops(make_learner, episode, share):
     groups = [[0, 1]] if share else [[0], [1]]
     losses, right = [], 0
     for group in groups:
-        memory = reference.Memory(labels.size)
+        memory = reference.Memory(slots or labels.size)
         for t in range(labels.shape[1]):
             step = []
             for b in group:
@@ -92,6 +97,8 @@ def test_the_loss_against_loops(make_learner, episode, share):
                 step.append((rows[b, n].numpy(), label))
                 if label >= 0:
                     pair = memory.contrast(step[-1][0], label)
+                    near = [slot for _, slot in memory.similarities(step[-1][0])[:neighbours]]
+                    pair = pair[0], pair[1] if pair[1] in near else None
                     keys = [None if slot is None else memory.slots[slot][0] for slot in pair]
                     losses.append(reference.loss(step[-1][0], *keys, learner.options.margin))
                 if label >= 0 and n >= episode.support_labels.shape[1]:
@@ -128,11 +135,33 @@ def test_only_the_asking_side_learns(make_learner, episode, name, monkeypatch):
     assert np.abs(gradients[0]).max() > 0
 
 
-def test_few_slots_forget_the_oldest_and_go_on(make_learner, episode):
-    """At least as many as pictures come at once, here two."""
-    for slots in (1, 3):
-        learner = make_learner("rare_events", rows=slots, age_noise=0.0)
-        assert np.isfinite(learner.train_loss(episode)[0])
+def loss_of(learner, episode):
+    return float(learner.train_loss(episode).loss)
+
+
+def test_there_are_at_least_as_many_slots_as_pictures_come_at_once(make_learner, episode):
+    """Here two; a third is one that less is forgotten in."""
+    one, two, three = (
+        loss_of(make_learner("rare_events", rows=rows, age_noise=0.0), episode)
+        for rows in (1, 2, 3)
+    )
+    assert one == two != three
+
+
+def test_noise_on_ages_changes_which_slot_a_full_memory_forgets(make_learner, episode):
+    """Uniform either way, as large as the option says, new at every step and the same in each run."""
+    learner = make_learner("rare_events", age_noise=3.0)
+    memory = learner.empty(2, 500)
+    first, again, later = (learner._noise(memory, tf.constant(t)).numpy() for t in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert abs(first.mean()) < 0.2 and abs(np.corrcoef(first.ravel(), later.ravel())[0, 1]) < 0.1
+    for noise in (first, later):
+        assert -3.0 <= noise.min() < -2.9 and 2.9 < noise.max() <= 3.0
+    still, noisy = (
+        loss_of(make_learner("rare_events", rows=3, age_noise=noise), episode)
+        for noise in (0.0, 100.0)
+    )
+    assert still != noisy
 
 
 @pytest.mark.parametrize("name", ["rare_events", "gaussian_memory"])

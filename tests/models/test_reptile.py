@@ -70,3 +70,15 @@ def test_second_moments_go_on_from_update_to_update(make, episode):  # noqa: F81
     assert float(learner.inner_steps) == 4.0
     for before, after in zip(once, learner.moments, strict=True):
         assert (after >= 0.99 * before).numpy().all() and np.abs(after - before).max() > 0
+
+
+def test_an_answer_takes_steps_and_pictures_of_its_own_number(make, episode):  # noqa: F811
+    """It is what training makes of as many; the support's statistics normalise in both."""
+    task = task_of([part[0] for part in episode])
+    tested = make(steps=1, inner_batch=4, test_steps=3, test_batch=2)
+    trained = make(steps=3, inner_batch=2)
+    found, _ = tested.adapted(tested.own(), task, False)
+    expected, _ = trained.adapted(trained.own(), task, True)
+    for a, b in zip(tf.nest.flatten(found), tf.nest.flatten(expected), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    assert tested.test_conditions()["steps"] == 3

@@ -136,6 +136,11 @@ def test_gradient_under_xla_is_the_slope_of_the_loss(make_learner):
             np.testing.assert_allclose(
                 (losses[0] - losses[1]) / 2e-2, tf.norm(gradient), rtol=0.05, err_msg=weight.name
             )
+    with tf.GradientTape() as tape:
+        thrice = 3.0 * learner.train_loss(episode).loss
+    found = tape.gradient(thrice, learner.trainable_variables)
+    for weight, a, b in zip(learner.trainable_variables, found, gradients, strict=True):
+        np.testing.assert_allclose(a, 3.0 * b, rtol=1e-4, atol=1e-7, err_msg=weight.name)
 
 
 def test_loss_and_metrics_of_known_logits(make_learner):
@@ -232,6 +237,17 @@ def test_an_experiment_makes_the_model_its_options_say(name):
     assert learner.cell.kernel.shape[0] == 6 * 6 + 4
     assert learner.cell.controller.units == 7
     assert learner.classifier.units == 4
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_trains_on_the_answers_that_it_gives(name, make_learner):
+    """Which see no label before its time: the loss and the right answers are theirs."""
+    learner, episode = make_learner(name), make_episode()
+    found, logits = learner.train_loss(episode), learner(episode)
+    close(found.loss, learner.sequence_loss(logits, episode.labels))
+    right = learner.predict_labels(logits).numpy() == episode.labels.numpy()
+    for p in range(1, STEPS // WAY + 1):
+        assert float(found.right[p - 1]) == right[episode.presentations.numpy() == p].sum()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -85,6 +85,15 @@ def test_one_trace_for_batches_and_sequences_of_all_sizes(encoding, execution, m
         np.testing.assert_array_equal(labels, learner.predict_labels(expected))
 
 
+def unusual(field):
+    """A value of an option that is not its default."""
+    if field.metadata["choices"]:
+        return next(choice for choice in field.metadata["choices"] if choice != field.default)
+    if isinstance(field.default, bool):
+        return not field.default
+    return field.default + 1 if isinstance(field.default, int) else 0.5 * field.default + 0.25
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_option_of_a_model_reaches_its_cell(name):
     """An option that `make_cell` forgets would have no effect and no error."""
@@ -95,8 +104,8 @@ def test_every_option_of_a_model_reaches_its_cell(name):
         "answer_units",
         "answer_activation",
     }  # of the answer, which is made outside the cell
-    own = [f.name for f in dataclasses.fields(model.Options) if f.name not in shared]
-    learner = model(model.Options(), way=WAY, image_size=IMAGE_SIZE, channels=1)
-    assert {option: getattr(learner.cell, option) for option in own} == {
-        option: getattr(learner.options, option) for option in own
-    }
+    own = {f.name: unusual(f) for f in dataclasses.fields(model.Options) if f.name not in shared}
+    usual = model.Options()
+    assert all(getattr(usual, option) != value for option, value in own.items())
+    learner = model(model.Options(**own), way=WAY, image_size=IMAGE_SIZE, channels=1)
+    assert {option: getattr(learner.cell, option) for option in own} == own

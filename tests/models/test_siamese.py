@@ -49,3 +49,12 @@ def test_it_is_trained_on_pairs(learner, episode):
     loss, _, shown, _ = learner.train_loss(episode)
     np.testing.assert_allclose(loss, expected, rtol=1e-3)
     assert shown.numpy().tolist() == [7.0]
+
+
+def test_at_the_start_distance_speaks_against_the_same_class(make_learner, episode):
+    learner = make_learner("siamese")
+    support, _ = embedded(learner, episode)
+    found = learner.same(tf.constant(support), tf.constant(support))
+    apart = np.abs(support[:, :, None] - support[:, None]).sum(axis=3)
+    np.testing.assert_allclose(found, 3.0 - 0.1 * apart, rtol=1e-4, atol=1e-4)
+    assert apart.max() > 1.0

@@ -47,3 +47,27 @@ def test_what_the_loss_does_not_use_stays():
         lambda v: tf.reduce_sum(v[0] ** 2), [tf.constant([1.0]), tf.constant([2.0])], 3, 0.1
     )
     assert float(used[0]) < 1.0 and float(idle[0]) == 2.0
+
+
+def test_steps_go_on_from_a_state():
+    """Three and then four of them are seven: moments and their corrections go on."""
+    values = [tf.constant([1.0, -2.0])]
+    state = descent.AdamState(tf.constant(0), [tf.zeros([2])], [tf.zeros([2])])
+    for steps, done in ((3, 3), (4, 7)):
+        values, state = descent.adam_from(
+            state, lambda _, v: tf.reduce_sum(v[0] ** 4), values, steps, 0.1
+        )
+        assert int(state.steps) == done
+        expected = [plain_adam(lambda x: 4 * x**3, x, done, 0.1) for x in (1.0, -2.0)]
+        np.testing.assert_allclose(values[0], expected, rtol=1e-4)
+
+
+def test_every_step_has_a_loss_of_its_own():
+    """Numbered from 0; without momentum the first steps follow the signs of their gradients."""
+    zeros = [tf.zeros([])]
+    state = descent.AdamState(tf.constant(0), zeros, list(zeros))
+    signs = tf.constant([1.0, 1.0, -1.0])
+    found, _ = descent.adam_from(
+        state, lambda i, v: signs[i] * v[0], [tf.constant(0.0)], 3, 0.1, beta_1=0.0
+    )
+    np.testing.assert_allclose(found[0], -0.1, rtol=1e-3)
