@@ -68,7 +68,8 @@ def render(figure):
 def save(figure, path):
     """Writes a matplotlib figure as PNG, without the date, so that equal figures are equal files."""
     canvas = FigureCanvasAgg(figure)
-    canvas.print_png(str(path), metadata={"Software": None})
+    with replacing(path, "wb") as file:
+        canvas.print_png(file, metadata={"Software": None})
 
 
 def write(pictures, folder):

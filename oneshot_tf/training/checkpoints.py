@@ -87,8 +87,8 @@ class Checkpoints:
         return bool(self._latest.checkpoints) and self._newest() is None
 
     def save_if_best(self, score):
-        """Keeps this state under `best/` if `score` is the best so far."""
-        if score <= float(self.best):
+        """Keeps this state under `best/` if `score` is the best so far, which NaN never is."""
+        if not score > float(self.best):
             return False
         self.best.assign(score)
         self._save(self._best)

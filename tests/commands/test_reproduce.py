@@ -12,6 +12,7 @@ from oneshot_tf.commands import eval as eval_command
 from oneshot_tf.commands import train as train_command
 from oneshot_tf.errors import UserError
 from oneshot_tf.run_config import TrainOptions
+from tests.evaluation.test_paired import record
 
 TINY = """# a config of a test
 --model=flmn
@@ -122,7 +123,7 @@ def test_a_training_that_was_told_to_end_is_not_tested_yet(tmp_path):
 
 def test_a_dry_run_says_the_cost_and_does_nothing(place, tmp_path, capsys):
     config = configs.named("flmn_tiny")
-    record = {
+    stored = {
         "model": "flmn",
         "config": "flmn_tiny",
         "seed": 3,
@@ -142,7 +143,7 @@ def test_a_dry_run_says_the_cost_and_does_nothing(place, tmp_path, capsys):
         },
     }  # fmt: skip
     (tmp_path / "results").mkdir()
-    (tmp_path / "results" / "one.json").write_text(json.dumps(record))
+    (tmp_path / "results" / "one.json").write_text(json.dumps(stored))
     before = sorted(tmp_path.rglob("*"))
     assert run("--table=small", "--dry_run", "--jobs=2") == 0
     output = capsys.readouterr().out
@@ -151,6 +152,12 @@ def test_a_dry_run_says_the_cost_and_does_nothing(place, tmp_path, capsys):
     assert place == [] and before == sorted(tmp_path.rglob("*"))
     assert run("--row=flmn_tiny", "--dry_run", "--seeds=0:2") == 0
     assert "0,1,2" in capsys.readouterr().out
+    # what was made of one seed leaves the other seeds to make
+    (tmp_path / "reproduced").mkdir()
+    (tmp_path / "reproduced" / "one.json").write_text(json.dumps(stored))
+    for seeds, left in (("3", 0), ("2:3", 1), ("0:1", 2)):
+        assert run("--row=flmn_tiny", "--dry_run", f"--seeds={seeds}") == 0
+        assert f"Trainings to make: {left}," in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -187,3 +194,35 @@ def test_a_run_that_fails_is_told_and_gives_code_one(place, monkeypatch, capsys,
 
     monkeypatch.setattr(jobs, "run_all", stopped)
     assert run("--row=flmn_tiny") == 130
+
+
+def row(config, right, changes=()):
+    """A `Row` with one stored record, of seed 0."""
+    return reproduce.Row(config, [[record(config, right)]], (0,), list(changes))
+
+
+def test_any_number_that_differs_is_a_difference(random):
+    right = random.integers(5, 10, 300)
+    rows, made = [row("a", right), row("b", right)], [record("a", right), record("b", right - 4)]
+    for order in (rows, rows[::-1]):
+        text, differs = reproduce.compare(order, made, False)
+        assert differs and text.count("agree") == text.count("DIFFER") == 1
+    assert not reproduce.compare(rows[:1], made, False)[1]
+    text, differs = reproduce.compare(rows, made, True)
+    assert not differs and text.count("no stored record") == 2  # they are the stored ones
+
+
+def test_other_settings_and_seeds_that_were_not_asked_for_are_no_difference(random):
+    right = random.integers(5, 10, 300)
+    changed = row("a", right, ["--rows (stored 4, now 5)"])
+    text, differs = reproduce.compare([changed], [record("a", right - 4)], False)
+    assert not differs and "other settings" in text and "DIFFER" not in text
+    text, differs = reproduce.compare([row("a", right)], [record("a", right - 4, 1)], False)
+    assert not differs and "no new record" in text
+
+
+def test_a_number_that_differs_gives_code_one(place, monkeypatch):
+    monkeypatch.setattr(jobs, "run_all", lambda made, *_: [jobs.Done(made[0], 0, 1.0)])
+    for differs in (False, True):
+        monkeypatch.setattr(reproduce, "compare", lambda *_, told=differs: ("", told))
+        assert run("--row=flmn_tiny") == differs

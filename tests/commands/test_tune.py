@@ -140,3 +140,17 @@ def test_what_a_user_has_to_mend_ends_the_search_in_one_line(words, monkeypatch)
     with pytest.raises(UserError, match="--way must be less"):
         tune.main(words)
     assert len(trained) == 1
+
+
+def test_a_trial_counts_by_its_best_validation(tmp_path):
+    lines = [{"kind": "train", "episode": e, "accuracy": 90.0 + e} for e in range(4)]
+    lines += [
+        {"kind": "validation", "episode": e, "accuracy": a}
+        for e, a in enumerate((50.0, 70.0, 60.0))
+    ]
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert tune.best_validation(tmp_path) == 70.0
+    path.write_text(json.dumps(lines[0]) + "\n")
+    with pytest.raises(UserError, match="has no validation; tuning needs validation classes"):
+        tune.best_validation(tmp_path)

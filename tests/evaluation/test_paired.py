@@ -88,7 +88,11 @@ def test_a_table_for_every_test_that_both_have(answers):
         ({"protocol": {"seed": 1}}, "seed: 0 and 1"),
         ({"protocol": {"queries": 15}}, "queries: 2 and 15"),
         ({"protocol": {"part": "validation"}}, "part: test and validation"),
+        ({"protocol": {"episodes": 1000}}, "episodes: 2 and 1000"),
+        ({"protocol": {"kind": "sequence"}}, "kind: few_shot and sequence"),
         ({"protocol": {"test_rotations": True}}, "test_rotations: None and True"),
+        ({"protocol": {"augment_test": True}}, "augment_test: None and True"),
+        ({"protocol": {"mirrored_copies": "vertical"}}, "mirrored_copies: None and vertical"),
         ({"split": {"sha256": "cd"}}, "split: ab and cd"),
         ({"dataset": "mnist"}, "dataset: omniglot and mnist"),
         ({"protocol": {"within_group": True}}, "within_group: None and True"),
@@ -115,7 +119,11 @@ def test_sequences_of_another_length_are_other_episodes():
 
 @pytest.mark.parametrize(
     "part, name, values",
-    [("model", "label_encoding", ("one_hot", "string")), ("data", "max_sentences", (500, 50))],
+    [
+        ("model", "label_encoding", ("one_hot", "string")),
+        ("data", "max_sentences", (500, 50)),
+        ("data", "min_images", (5, 20)),
+    ],
 )
 def test_options_of_a_run_that_change_its_episodes(part, name, values):
     a, b = record("a", [1, 2]), record("b", [1, 2])

@@ -1,5 +1,6 @@
 """Records: what is in them, and that they are written whole or not at all."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -13,7 +14,7 @@ import tensorflow as tf
 
 from oneshot_tf.episodes import SequenceEpisode
 from oneshot_tf.errors import UserError
-from oneshot_tf.evaluation import records, tables
+from oneshot_tf.evaluation import papers, records, tables
 from oneshot_tf.models.matching import MatchingOptions
 from oneshot_tf.run_config import DataOptions, RunConfig, TrainOptions
 
@@ -38,9 +39,9 @@ def make_record(make_learner):
     trained |= {"commit": "abc+", "machine": "a machine", "load": 2.0}
     accuracy = {"1": {"mean": 30.0, "ci95": 1.0}, "2": {"mean": 80.0, "ci95": 1.0}}
 
-    def make(split=split, **changes):
-        told = protocol | changes
-        return records.make(config, "omniglot", split, told, accuracy, learner, trained)
+    def make(split=split, row=row, **changes):
+        told, named = protocol | changes, dataclasses.replace(config, paper_row=row)
+        return records.make(named, "omniglot", split, told, accuracy, learner, trained)
 
     return make
 
@@ -70,6 +71,22 @@ def test_a_record_has_all_that_is_needed_to_repeat_it(record):
 def test_a_test_that_no_paper_has_is_compared_with_no_papers_figures(make_record, changed):
     record = make_record(**changed)
     assert record["paper"] is None and record["paper_row"] is None
+
+
+@pytest.mark.parametrize(
+    "row, changed, expected",
+    [
+        ("reptile_omniglot", {"bn": "running"}, "reptile_omniglot"),
+        ("reptile_omniglot", {"bn": "batch"}, "reptile_omniglot#transductive"),
+        ("matching_omniglot", {"finetune": {"match": "own"}}, "matching_omniglot#finetuned"),
+        ("classifier_omniglot", {"finetune": {"match": "softmax"}}, "classifier_omniglot#softmax"),
+    ],
+)
+def test_a_test_is_compared_with_the_papers_figures_of_its_kind(
+    make_record, row, changed, expected
+):
+    record = make_record(row=row, kind="few_shot", **changed)
+    assert record["paper_row"] == expected and record["paper"] == papers.ROWS[expected]
 
 
 def test_nor_is_one_of_classes_that_were_trained_on(make_record):

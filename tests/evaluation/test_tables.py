@@ -76,6 +76,10 @@ def test_the_interval_is_that_of_the_mean_over_seeds():
     expected = 1.96 * np.sqrt(np.sum((by_episode - by_episode.mean()) ** 2) / 3 / 4)
     assert tables.interval(members, "1") == pytest.approx(expected)
     assert tables.cell(members, "1") == f"30.0 ± 0.0 ({expected:.2f})"
+    members[1]["protocol"]["seed"] = 7  # other episodes: there is no mean of each over seeds
+    assert tables.interval(members, "1") == 1.0
+    del members[1]["protocol"]["seed"]
+    assert tables.interval(members, "1") == pytest.approx(expected)
     del members[1]["right"]  # of before episodes were kept
     assert tables.interval(members, "1") == 1.0
 
@@ -109,6 +113,29 @@ def test_protocols_are_kept_apart_but_not_their_episodes():
     made = [record(), record(seed=1, episodes=500), record(seed=1, test_rotations=True)]
     assert [len(g) for g in tables.group(made)] == [2, 1]
     assert "(rotated classes are classes)" in tables.text(made)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"kind": "few_shot"},
+        {"way": 20},
+        {"shot": 5},
+        {"queries": 1},
+        {"augment_test": True},
+        {"bn": "batch"},
+        {"finetune": {"steps": 3, "rate": 0.1, "match": "own"}},
+        {"orders": 3},
+        {"mirrored_copies": "horizontal"},
+        {"within_group": True},
+        {"views": 4},
+        {"rounds": True},
+        {"steps": 10},
+    ],
+    ids=lambda said: next(iter(said)),
+)
+def test_what_is_asked_otherwise_is_another_test(said):
+    assert [len(g) for g in tables.group([record(), record(seed=1, **said)])] == [1, 1]
 
 
 def test_rounds_say_of_how_many_classes():

@@ -3,6 +3,7 @@
 import pathlib
 import types
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -11,7 +12,9 @@ from oneshot_tf.commands import configs
 from oneshot_tf.data import splits
 from oneshot_tf.errors import UserError
 from oneshot_tf.run_config import DataOptions
-from oneshot_tf.runs import experiment, kinds, workdirs
+from oneshot_tf.runs import encoder_weights, experiment, kinds, testing, workdirs
+from oneshot_tf.sampling import source as sources
+from oneshot_tf.test_options import TestOptions
 from oneshot_tf.training import devices
 from tests.sampling.helpers import assert_equal_episodes
 
@@ -168,3 +171,119 @@ def test_shares_of_a_batch_are_its_rows(make_dataset, make_source, words):
         for i in (0, 2):
             found = share(tf.constant(start + i, tf.int64))
             assert_equal_episodes(found, type(expected)(*(part[i : i + 2] for part in expected)))
+
+
+PIXELS = ("--model=pixels", "--image_size=8", "--way=2", "--shot=1", "--queries=1")
+
+
+@pytest.mark.parametrize("more", [(), ("--train_on_validation",)], ids=["", "all"])
+def test_training_draws_of_the_training_classes_alone(distinct_dataset, more):
+    split = splits.shuffled(distinct_dataset.class_names, 0)
+    _, sample = experiment.make_training(
+        config_of(*PIXELS, *more), distinct_dataset, split, tf.distribute.get_strategy()
+    )
+    expected = split.train + (split.validation if more else ())
+    assert sample.source.dataset.class_names == expected
+
+
+@pytest.mark.parametrize("more", [(), ("--train_on_validation",)], ids=["", "all"])
+def test_validation_draws_of_the_classes_named_and_there_is_none_where_they_train(
+    make_learner, distinct_dataset, monkeypatch, tmp_path, more
+):
+    config, drawn_of = config_of(*PIXELS, "--max_rotation=0", "--max_shift=0", *more), []
+    make = experiment.held_out_source
+
+    def held_out_source(config, dataset):
+        drawn_of.append(dataset.class_names)
+        return make(config, dataset)
+
+    monkeypatch.setattr(experiment, "held_out_source", held_out_source)
+    names, learner = ("class7", "class2", "class5"), make_learner("pixels")
+    hooks = experiment.make_hooks(learner, config, distinct_dataset, names, None, tmp_path)
+    assert drawn_of == [names]
+    assert (hooks.validate is None) == bool(more)
+
+
+def test_a_run_validates_and_is_tested_on_the_classes_of_its_split(
+    picture_folder, monkeypatch, tmp_path
+):
+    """And weights that an encoder starts from are asked of the test classes, in training and in a test."""
+    names = [f"class{k}" for k in range(10)]
+    folder, seen = picture_folder(dict.fromkeys(names, 2)), {}
+    make_hooks, check = experiment.make_hooks, encoder_weights.check
+
+    def hooks(learner, config, dataset, names, *rest):
+        seen["validation"] = names
+        return make_hooks(learner, config, dataset, names, *rest)
+
+    def checked(options, test, *rest):
+        seen["test"] = test
+        check(options, test, *rest)
+
+    monkeypatch.setattr(experiment, "make_hooks", hooks)
+    monkeypatch.setattr(encoder_weights, "check", checked)
+    words = ("--dataset=folder", f"--data_dir={folder}", "--validation_episodes=2")
+    experiment.train(config_of(*PIXELS, *words), tmp_path / "run", quiet=True)
+    split = splits.shuffled(names, 0)
+    assert seen == {"validation": split.validation, "test": split.test}
+    for part in ("test", "validation"):
+        seen.clear()
+        _, _, _, source, _ = testing.prepare(tmp_path / "run", TestOptions(part=part))
+        assert source.dataset.class_names == seen["test"] == getattr(split, part)
+
+
+def test_pictures_of_a_test_are_as_they_are_but_for_what_is_asked(picture_folder):
+    names = ("b", "a")
+    folder = picture_folder({"a": 2, "b": 3, "c": 2})
+    words = ["--model=matching", "--dataset=folder", f"--data_dir={folder}", "--image_size=8"]
+    words += ["--augment_size=10", "--rotations", "--max_rotation=9", "--max_slant=5", "--bold=0.5"]
+    words += ["--flip", "--random_crop=2", "--colour_jitter=0.1"]
+    for more, turns, size, numbers in (
+        ([], 1, 8, 0),
+        (["--test_rotations"], 4, 8, 0),
+        (["--augment_test"], 1, 10, 6),
+    ):
+        config = config_of(*words, *more)
+        dataset = experiment.load_pictures(config.data, vary=True).select(names)
+        source = experiment.held_out_source(config, dataset)
+        assert source.population.turns == turns and source.images.shape[1] == size
+        assert source.dataset.class_names == names
+        assert sources.noise_width(source) == numbers  # nothing is cut, mirrored or coloured
+
+
+@pytest.mark.parametrize("words", [["--model=matching"], ["--model=classifier"], []])
+def test_training_episodes_are_of_the_runs_seed(make_dataset, make_source, words):
+    population = make_source(make_dataset([8, 9, 8, 8]))
+
+    def drawn(seed):
+        config = config_of("--way=3", "--shot=2", f"--seed={seed}", *words)
+        learner = types.SimpleNamespace(episode=models.find(config.model).episode, num_labels=3)
+        return kinds.of(learner).training(learner, config, population, 2)(tf.constant(0, tf.int64))
+
+    assert_equal_episodes(drawn(5), drawn(5))
+    assert not np.array_equal(drawn(5)[0], drawn(6)[0])
+
+
+def test_the_first_presentation_chooses_no_checkpoint(monkeypatch):
+    """It is a guess. Of a single presentation there is nothing else."""
+    found = {"1": {"mean": 20.0}, "2": {"mean": 80.0}, "3": {"mean": 90.0}}
+    monkeypatch.setattr(kinds.protocols, "sequence", lambda *_: found)
+    validate = kinds.KINDS["sequence"].validate
+    expected = 85.0, {"accuracy": 85.0}, [20.0, 80.0, 90.0]
+    assert validate(None, config_of(), None, 20, None) == expected
+    del found["2"], found["3"]
+    assert validate(None, config_of(), None, 20, None) == (20.0, {"accuracy": 20.0}, None)
+
+
+def test_the_less_a_text_surprises_the_better(monkeypatch):
+    monkeypatch.setattr(kinds.protocols, "few_shot", lambda *_: {"mean": 40.0})
+    held_out = types.SimpleNamespace(text=lambda part: [part])
+
+    def validate(surprise):
+        monkeypatch.setattr(
+            kinds.perplexity, "measure", lambda _, text: {"validation": surprise}[text[0]]
+        )
+        return kinds.KINDS["text"].validate(None, config_of(), None, 20, held_out)
+
+    assert validate(80.0)[0] > validate(90.0)[0]
+    assert validate(80.0)[1:] == ({"accuracy": 40.0, "perplexity": 80.0}, None)

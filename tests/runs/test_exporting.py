@@ -109,11 +109,16 @@ def test_a_failure_leaves_nothing(tmp_path):
 
 
 def test_a_watcher_never_sees_half(tmp_path):
+    filled = []
+
     def write(folder):
         (folder / "a").write_text("1")
+        filled.append(folder.stat().st_ino)
         assert exporting.versions(tmp_path) == []
 
-    assert exporting.versions(exporting.place(tmp_path, write).parent) == [1]
+    path = exporting.place(tmp_path, write)
+    assert exporting.versions(path.parent) == [1]
+    assert [path.stat().st_ino] == filled  # the folder itself takes the name: no file is copied
 
 
 def test_a_place_that_cannot_be_written(tmp_path):
@@ -157,6 +162,21 @@ def test_what_is_no_record_is_named(run, quick, write_record, tmp_path):
         quick(run, tmp_path, None, stray)
     with pytest.raises(UserError, match="--record is no record: it lacks model"):
         quick(run, tmp_path, None, {"loss": 0.5})
+
+
+def test_an_export_decodes_files_by_the_ink_of_the_training(tmp_path, make_dataset, monkeypatch):
+    small = ("--model=pixels", "--dataset=folder", f"--image_size={SIZE}", "--way=3", "--shot=1")
+    make_run(tmp_path / "run", make_dataset([2] * 6), "--ink=light", small=small)
+    inks = []
+
+    def save(learner, path, ink, *rest):
+        inks.append(ink)
+        return ["classify"]
+
+    monkeypatch.setattr("oneshot_tf.serving.signatures.save", save)
+    path = exporting.export(tmp_path / "run")
+    inks.append(json.loads((path / "export.json").read_text())["ink"])
+    assert inks == ["light", "light"]
 
 
 def test_papers_settings_are_those_that_the_run_names(tmp_path, make_dataset):

@@ -3,11 +3,14 @@
 from types import SimpleNamespace
 
 import pytest
+import tensorflow as tf
 
 from oneshot_tf.episodes import FewShotEpisode, SequenceEpisode
 from oneshot_tf.errors import UserError
 from oneshot_tf.runs import plans
+from oneshot_tf.sampling import few_shot, sequence
 from oneshot_tf.test_options import TestOptions
+from tests.sampling.helpers import assert_equal_episodes
 
 
 def settings(fixed=None, vocabulary=0, there=100, **said):
@@ -78,3 +81,40 @@ def test_rounds_are_refused_where_no_sequences_are_answered():
         UserError, match="--rounds is for models that answer sequences; leave it out"
     ):
         plans.few_shot_plan(learner, SimpleNamespace(train=None), None, TestOptions(rounds=True))
+
+
+@pytest.mark.parametrize("seed, part", [(0, "test"), (1, "test"), (0, "validation")])
+def test_episodes_are_of_the_seed_and_the_part_asked_for(make_dataset, make_source, seed, part):
+    population, first = make_source(make_dataset([6] * 5)), tf.constant(3, tf.int64)
+    test, same = TestOptions(eval_seed=seed, part=part), {"seed": seed, "stream": part, "batch": 2}
+    found = plans.few_shot_sampler(population, 3, 1, 2, test, batch=2)(first)
+    expected = few_shot.sampler(population, way=3, shot=1, queries=2, **same)(first)
+    assert_equal_episodes(found, expected)
+    learner = SimpleNamespace(fixed_way=None)
+    found = plans.sequence_sampler(learner, 3, 2, population, test, batch=2)(first)
+    assert_equal_episodes(found, sequence.sampler(population, way=3, per_class=2, **same)(first))
+
+
+@pytest.mark.parametrize(
+    "alone, said, once",
+    [(True, {}, True), (False, {}, False), (True, {"finetune_steps": 2}, False)],
+)
+def test_pictures_are_embedded_once_only_where_an_embedding_is_of_its_picture_alone(
+    make_dataset, make_source, monkeypatch, alone, said, once
+):
+    """Not where statistics of the episode, or steps on its support, change the embeddings."""
+    learner = SimpleNamespace(
+        embeds_alone=alone,
+        features=lambda images: tf.reshape(images, [-1, 64]),
+        answer_embedded=None,
+        vocabulary=0,
+        image_shape=(8, 8, 1),
+        answers=(),
+    )
+    asked = []
+    monkeypatch.setattr(
+        plans.protocols, "few_shot", lambda _, sample, *rest: asked.append(sample.source)
+    )
+    population = make_source(make_dataset([4] * 3))
+    plans.measure_few_shot(learner, population, [(2, 1)], 2, None, TestOptions(**said))
+    assert [drawn_from.features is not None for drawn_from in asked] == [once]

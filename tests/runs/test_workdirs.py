@@ -68,3 +68,28 @@ def test_a_run_notes_its_memory_at_each_end(tmp_path, make_dataset):
         workdirs.finish(tmp_path)
     starts = json.loads((tmp_path / "config.json").read_text())["starts"]
     assert [start["peak_memory_gib"] > 0.1 for start in starts] == [True, True]
+
+
+def test_what_may_change_when_a_run_goes_on():
+    def described(*words):
+        fields = config_of("--episodes=40", *words).to_json()
+        return {**fields, "split": {}, "pictures_sha256": ""}
+
+    def differing(*words):
+        return workdirs.differences(described(), described(*words))
+
+    for word in ("--keep=9", "--eval_every=7", "--save_every=5", "--steps_per_call=3"):
+        assert differing(word) == []
+    assert differing("--data_dir=elsewhere", "--episodes=50") == []
+    assert differing("--episodes=30") == ["--episodes (then 40, now 30)"]
+    assert differing("--seed=1") == ["--seed (then 0, now 1)"]
+    assert differing("--learning_rate=0.5")[0].startswith("--learning_rate (then ")
+
+
+def test_the_usual_checkpoint_is_the_best_where_validation_chose_one(tmp_path):
+    assert workdirs.usual_checkpoint(tmp_path, config_of()) == "last"
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "checkpoint").touch()
+    assert workdirs.usual_checkpoint(tmp_path, config_of()) == "best"
+    trained_on = config_of("--train_on_validation")  # it chose by what it was trained on
+    assert workdirs.usual_checkpoint(tmp_path, trained_on) == "last"

@@ -111,6 +111,15 @@ def test_way_and_shot_may_vary(population):
     assert {way for way, _ in found} == {2, 3, 4, 5} and {s for _, s in found} == {1, 2, 3}
 
 
+def test_labels_are_in_every_order(population):
+    """One query a class, class by class: their labels are the order in which labels were given."""
+    firsts = range(0, 160, BATCH)
+    orders = np.concatenate([draw(population, first, way=3).query_labels for first in firsts])
+    found, counts = np.unique(orders, axis=0, return_counts=True)
+    share = len(orders) / 6
+    assert len(found) == 6 and np.abs(counts - share).max() < 4 * np.sqrt(share * 5 / 6)
+
+
 def test_what_cannot_be_filled_is_refused(population):
     with pytest.raises(UserError, match="need 22 classes with as many. Received: 19 of s"):
         draw(population, way=10)

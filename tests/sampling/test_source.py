@@ -46,10 +46,17 @@ def test_pictures_are_varied_at_full_size_and_then_resized(make_dataset, make_so
 
 
 @pytest.mark.parametrize(
-    "rotation, shift, varied", [(0.0, 0.0, False), (5.0, 0.0, True), (0.0, 1.0, True)]
+    "said, varied",
+    [
+        ({}, False),
+        ({"max_rotation": 5.0}, True),
+        ({"max_shift": 1.0}, True),
+        ({"max_slant": 5.0}, True),
+        ({"max_stretch": 0.1}, True),
+    ],
 )
-def test_only_what_is_to_be_varied_is_varied(dataset, rotation, shift, varied):
-    options = DataOptions(image_size=8, max_rotation=rotation, max_shift=shift)
+def test_only_what_is_to_be_varied_is_varied(dataset, said, varied):
+    options = DataOptions(image_size=8, **said)
     assert source.make(dataset, options, rotations=False, vary=True).varied == varied
     assert not source.make(dataset, options, rotations=False, vary=False).varied
 
@@ -89,7 +96,8 @@ def test_pictures_are_cut_mirrored_and_coloured_in_training_alone(dataset, make_
     expected = colour.flip(expected, numbers[:, 2])
     expected = colour.jitter(expected, numbers[:, 3:], 0.3)
     np.testing.assert_allclose(tf.reshape(found, [6, 8, 8, 1]), expected, atol=1e-6)
-    tested = source.make(dataset, DataOptions(image_size=8, **COLOUR), rotations=False, vary=False)
+    every = DataOptions(image_size=8, bold=0.7, **COLOUR)
+    tested = source.make(dataset, every, rotations=False, vary=False)
     assert source.noise_width(tested) == 0
     untouched = source.pictures(tested, DRAWINGS, tf.zeros_like(DRAWINGS), None)
     np.testing.assert_array_equal(find_drawings(dataset, untouched), DRAWINGS)

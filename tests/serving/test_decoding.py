@@ -33,6 +33,16 @@ def test_files_are_prepared_as_pillow_does(random, encode, kind, channels, ink):
     np.testing.assert_allclose(found, expected, atol=(6 if kind == "jpeg" else 2.01) / 255)
 
 
+@pytest.mark.parametrize("paper, expected", [(100, 100), (127, 127), (128, 127), (160, 95)])
+def test_ink_is_dark_where_paper_is_brighter_than_the_middle(encode, paper, expected):
+    """Which tells the two sides apart, in the graph as in Python."""
+    content = encode(Image.fromarray(np.full((9, 9), paper, np.uint8)))
+    options = DataOptions(dataset="folder", image_size=4, channels=1)
+    assert np.unique(pictures.prepare(content, "it", options)) == [expected]
+    found = decoding.decode_all(tf.constant([content]), (4, 4, 1), "auto").numpy()
+    np.testing.assert_allclose(found, expected / 255, atol=1e-6)
+
+
 def test_a_long_picture_is_reduced_as_pillow_does(random, encode):
     content = encode(drawing(random, 40, 4500, 1))
     options = DataOptions(dataset="folder", image_size=28, channels=1)

@@ -1,9 +1,12 @@
 """A model that answers from Python: in memory and exported, alike."""
 
 import io
+import json
+import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from oneshot_tf.errors import UserError
@@ -90,6 +93,29 @@ def test_queries_that_normalise_each_other_are_asked_together(make_learner, pict
     monkeypatch.setattr(model, "AT_ONCE", 4)
     again = transductive.classify(pictures[:2], [0, 1], pictures)
     np.testing.assert_array_equal(again.probabilities, together.probabilities)
+
+
+@pytest.mark.parametrize("bn, asked", [("batch", [5]), ("support", [2, 2, 1]), (None, [2, 2, 1])])
+def test_an_export_says_whether_its_queries_normalise_each_other(
+    pictures, tmp_path, monkeypatch, bn, asked
+):
+    """One of before that was said has running statistics."""
+    fields = {"image_size": SIZE, "channels": 1, "ink": "auto", "way": None}
+    fields |= {} if bn is None else {"bn": bn}
+    (tmp_path / "export.json").write_text(json.dumps(fields))
+    (tmp_path / "saved_model.pb").write_bytes(b"")
+    found = []
+
+    def classify(support_images, support_labels, query_images):
+        found.append(query_images.shape[1])
+        return {"probabilities": tf.fill([1, query_images.shape[1], 2], 0.5)}
+
+    classify.input_signature = []
+    loaded = types.SimpleNamespace(signatures={"classify": classify})
+    monkeypatch.setattr(tf.saved_model, "load", lambda path: loaded)
+    monkeypatch.setattr(model, "AT_ONCE", 2)
+    answers = model.of_export(tmp_path).classify(pictures[:2], "ab", pictures)
+    assert found == asked and answers.probabilities.shape == (5, 2)
 
 
 def test_files_bytes_images_and_arrays_are_prepared_alike(in_memory, tmp_path, random):

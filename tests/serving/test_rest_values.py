@@ -93,6 +93,18 @@ def test_what_is_refused(request_, specs, message):
     assert error.value.status == 400 and len(error.value.message) < 400
 
 
+@pytest.mark.parametrize(
+    "body, name",
+    [('{"inputs": {"y": [true, 3]}}', "y"), ('{"inputs": {"x": [[0.5, false]]}}', "x")],
+)
+def test_truth_values_among_numbers_are_refused_in_a_whole_request(body, name):
+    specs = {**FLOATS, **INTS}
+    version = SimpleNamespace(inputs={"serving_default": {name: specs[name]}}, functions={})
+    with pytest.raises(RequestError, match="is not of expected type") as error:
+        predicting.predict(version, body.encode())
+    assert error.value.status == 400
+
+
 def test_signature_names():
     assert rest_values.signature_name({}) == "serving_default"
     assert rest_values.signature_name({"signature_name": "a"}) == "a"

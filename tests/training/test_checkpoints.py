@@ -40,13 +40,13 @@ def test_the_latest_few_are_kept(run, tmp_path):
 
 def test_the_best_is_kept_apart(run, tmp_path):
     learner, _, saved = run
-    scores = [(1, 40.0, True), (2, 60.0, True), (3, 50.0, False), (4, 60.0, False)]
-    for update, score, best in scores:
+    scores = [(np.nan, False), (40.0, True), (60.0, True), (50.0, False), (60.0, False)]
+    for update, (score, best) in enumerate(scores, 1):
         save_at(saved, learner, update)
         assert saved.save_if_best(score) is best
     fresh = Small()
-    assert checkpoints.restore_weights(fresh, tmp_path, "best")[0] == 2
-    np.testing.assert_array_equal(fresh.get_weights()[0], np.full((16, 2), 2.0))
+    assert checkpoints.restore_weights(fresh, tmp_path, "best")[0] == 3
+    np.testing.assert_array_equal(fresh.get_weights()[0], np.full((16, 2), 3.0))
 
 
 def test_counters_and_the_best_score_come_back(run, tmp_path):

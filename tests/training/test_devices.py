@@ -20,6 +20,14 @@ def test_the_seed_fixes_weights():
     assert drawn[0] == drawn[1] != drawn[2]
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_operations_are_deterministic_where_that_is_asked_for(monkeypatch, asked):
+    calls = []
+    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: calls.append("on"))
+    devices.setup(TrainOptions(deterministic=asked))
+    assert calls == ["on"] * asked
+
+
 def test_replicas_have_to_share_the_batch():
     with pytest.raises(UserError, match="multiple of --replicas. Received: 16 and 3"):
         devices.setup(TrainOptions(batch_size=16, replicas=3))

@@ -1,5 +1,6 @@
 import os
 import signal
+import types
 
 import numpy as np
 import pytest
@@ -59,11 +60,13 @@ def test_an_update_equals_the_same_by_hand(make_run):
     """Loss, gradient, plain descent; two updates, so that the second's episodes count too."""
     run, hand = (make_run(optimizer="sgd", learning_rate=0.1, shot=2) for _ in range(2))
     result = run.step(0, 2)
-    losses, norms, velocity = [], [], None
+    losses, norms, right, velocity = [], [], 0.0, None
     for number in range(2):
         episode = hand.sample(tf.constant(number * BATCH))
         with tf.GradientTape() as tape:
-            loss = hand.learner.train_loss(episode).loss
+            found = hand.learner.train_loss(episode)
+            loss = found.loss
+        right += found.right
         gradients = tape.gradient(loss, hand.learner.trainable_variables)
         losses.append(float(loss))
         norms.append(float(tf.linalg.global_norm(gradients)))
@@ -73,6 +76,7 @@ def test_an_update_equals_the_same_by_hand(make_run):
             weight.assign_add(v)
     np.testing.assert_allclose(result["loss"], np.mean(losses), rtol=1e-5)
     np.testing.assert_allclose(result["gradient_norm"], np.mean(norms), rtol=1e-5)
+    np.testing.assert_array_equal(result["right"], right)
     pairs = zip(run.learner.get_weights(), hand.learner.get_weights(), strict=True)
     for found, wanted in pairs:
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
@@ -83,6 +87,22 @@ def test_answers_are_counted_by_presentation(make_run):
     np.testing.assert_array_equal(result["shown"], [3 * BATCH * 3] * 2)
     assert (result["right"] <= result["shown"]).numpy().all()
     assert int(result["first_bad"]) == -1
+
+
+def test_numbers_of_a_call_are_percent_of_what_was_shown():
+    learner = types.SimpleNamespace(loss_scalars=lambda loss: {"loss": loss})
+    optimizer = types.SimpleNamespace(learning_rate=tf.constant(0.5))
+    result = {"loss": 2.0, "gradient_norm": 3.0}
+    result |= {"right": tf.constant([1.0, 6.0, 0.0]), "shown": tf.constant([4.0, 8.0, 0.0])}
+    numbers, by_presentation = loop.scalars(learner, optimizer, result, 9.0)
+    assert numbers == {
+        "loss": 2.0,
+        "accuracy": pytest.approx(100 * 7 / 12),
+        "gradient_norm": 3.0,
+        "learning_rate": 0.5,
+        "episodes_per_second": 9.0,
+    }
+    np.testing.assert_array_equal(by_presentation, [25.0, 75.0, np.nan])
 
 
 def test_any_number_of_updates_is_traced_once(make_run):
@@ -191,6 +211,8 @@ def test_a_finished_run_trains_no_further_and_a_longer_one_goes_on(make_run, tmp
     assert "raise --episodes" in capsys.readouterr().out
     longer = make_run(episodes=5 * BATCH)
     train(longer, tmp_path)
+    lines = read_metrics(tmp_path / "metrics.jsonl")
+    assert [line["episode"] // BATCH for line in lines] == [2, 5]  # what was trained before stays
     whole = make_run(episodes=5 * BATCH)
     whole.step(0, 5)
     assert_same_bits_of_weights(longer, whole)

@@ -22,6 +22,11 @@ def test_cosine_ends_at_zero_with_the_last_update():
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
 
 
+def test_linear_ends_at_zero_with_the_last_update():
+    found = rates([0, 25, 50, 100, 200], schedule="linear")
+    np.testing.assert_allclose(found, [0.4, 0.3, 0.2, 0.0, 0.0], rtol=1e-6, atol=1e-8)
+
+
 def test_halve_goes_by_episodes():
     found = rates([0, 9, 10, 19, 20], schedule="halve", halve_every=40)
     np.testing.assert_allclose(found, [0.4, 0.4, 0.2, 0.2, 0.1], rtol=1e-6)
@@ -43,6 +48,20 @@ def test_sgd_without_momentum_is_plain_descent():
     for expected in (2.5, 2.0):
         optimizer.apply_gradients([(tf.ones([1]), weight)])
         np.testing.assert_allclose(weight, [expected], rtol=1e-6)
+
+
+def test_rmsprop_is_that_of_graves():
+    """Mean square over 0.95, momentum 0.9: against a loop."""
+    options = TrainOptions(optimizer="rmsprop", learning_rate=0.1)
+    optimizer, weight = optimizers.make(options), tf.Variable([3.0])
+    optimizer.build([weight])
+    expected, square, step = 3.0, 0.0, 0.0
+    for gradient in (1.0, -0.5, 2.0, 2.0):
+        square = 0.95 * square + 0.05 * gradient**2
+        step = 0.9 * step + gradient / np.sqrt(square + optimizer.epsilon)
+        expected -= 0.1 * step
+        optimizer.apply_gradients([(tf.constant([gradient]), weight)])
+        np.testing.assert_allclose(weight, [expected], rtol=1e-5)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
