@@ -6,6 +6,7 @@ from oneshot_tf.errors import UserError
 from oneshot_tf.layers.adaptable_net import head_logits
 from oneshot_tf.models.task_learner import task_of
 from tests.models.conftest import episode  # noqa: F401
+from tests.models.helpers import draw
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +25,16 @@ def gradients(learner, episode):  # noqa: F811
     return tape.gradient(loss, learner.trainable_variables)
 
 
-def test_no_steps_are_the_initialisation(make, episode):  # noqa: F811
-    learner = make(steps=0, bn="batch")
-    size = tf.shape(episode.query)[1]
-    for b in range(episode.query.shape[0]):
-        features, _ = learner.net.features(learner.net.own.blocks, episode.query[b], size)
+@pytest.mark.parametrize("blocks", [2, 1, 0])
+def test_no_steps_are_the_initialisation(make, episode, blocks):  # noqa: F811
+    """Of as many blocks as adapt; all queries are normalised together, of which there are many here."""
+    learner = make(steps=0, bn="batch", adapted_blocks=blocks)
+    many = episode._replace(query=draw(2, 2, 9), query_labels=tf.zeros([2, 9], tf.int32))
+    found = learner(many)
+    for b in range(2):
+        features, _ = learner.net.features(learner.net.own.blocks, many.query[b], 9)
         expected = head_logits(learner.net.own, features)
-        np.testing.assert_allclose(learner(episode)[b], expected, atol=1e-6)
+        np.testing.assert_allclose(found[b], expected, atol=1e-6)
 
 
 def adapted(learner, task):

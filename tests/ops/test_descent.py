@@ -29,6 +29,15 @@ def test_against_a_loop_of_numbers(steps):
     )
 
 
+def test_steps_by_small_gradients_are_hardly_smaller():
+    """The small number of the algorithm is beside the root, not under it."""
+    for slope in (1e-4, 1e-6):
+        (found,) = descent.adam(lambda v, s=slope: s * v[0], [tf.constant(1.0)], 3, 0.1)
+        expected = plain_adam(lambda _, s=slope: s, 1.0, 3, 0.1)
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+        assert expected < 0.71
+
+
 def test_in_a_graph_it_leaves_the_variables_alone():
     weight = tf.Variable([3.0])
 

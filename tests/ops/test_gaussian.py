@@ -50,6 +50,14 @@ def test_divergence_far_from_the_origin_keeps_its_digits():
     np.testing.assert_allclose(found, gaussian.symmetric_kl(tensors(p), tensors(q)), rtol=2e-3)
 
 
+def test_nothing_is_nearer_than_what_is_the_same():
+    """Rounding does not make the divergence of a Gaussian from itself negative."""
+    same = tensors(draw(np.random.default_rng(0), 1, 50))
+    found = np.diagonal(gaussian.symmetric_kl(same, same).numpy()[0])
+    assert (found >= 0.0).all()
+    np.testing.assert_allclose(found, 0.0, atol=1e-4)
+
+
 @pytest.mark.parametrize("log_variances", [(-200.0, 200.0), (-200.0, -200.0), (200.0, 200.0)])
 def test_tiny_and_huge_variances_stay_finite_with_their_gradients(log_variances):
     means = tf.constant([[[0.0, 3.0]], [[-2.0, 1.0]]])

@@ -72,6 +72,16 @@ def test_weights_of_steps():
     np.testing.assert_allclose(found, total / count, rtol=1e-5)
 
 
+def test_steps_that_all_count_nothing_have_neither_loss_nor_gradient():
+    logits, labels = logits_and_labels(2, 4, 3, seed=0, padding=0.0)
+    logits = tf.constant(logits)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = losses.cross_entropy(logits, tf.constant(labels), tf.zeros([2, 4]))
+    assert float(loss) == 0.0
+    assert not tape.gradient(loss, logits).numpy().any()
+
+
 @pytest.mark.parametrize(
     "call",
     [

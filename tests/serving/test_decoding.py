@@ -7,7 +7,8 @@ from PIL import Image
 
 from oneshot_tf.data import pictures
 from oneshot_tf.run_config import DataOptions
-from oneshot_tf.serving import decoding
+from oneshot_tf.serving import decoding, signatures
+from tests.conftest import IMAGE_SIZE
 from tests.serving.exports import drawing
 
 
@@ -49,3 +50,22 @@ def test_a_long_picture_is_reduced_as_pillow_does(random, encode):
     expected = pictures.prepare(content, "it", options).astype(np.float32) / 255
     found = decoding.decode_all(tf.constant([content]), (28, 28, 1), "auto").numpy()[0]
     np.testing.assert_allclose(found, expected, atol=4 / 255)
+
+
+def test_an_export_reads_files_by_the_ink_of_its_training(make_learner, random, encode, tmp_path):
+    """Where that is light, dark strokes on bright paper stay as they are."""
+    signatures.save(make_learner("pixels"), tmp_path, ink="light")
+    loaded = tf.saved_model.load(str(tmp_path))
+    files = tf.constant([encode(drawing(random, 30, 20 + 3 * k, 1)) for k in range(5)])
+    labels = tf.constant([0, 1, 2], tf.int64)
+    found = loaded.signatures["classify_encoded"](
+        support_bytes=files[:3], support_labels=labels, query_bytes=files[3:]
+    )
+    apart = []
+    for ink in ("light", "auto"):
+        images = decoding.decode_all(files, (IMAGE_SIZE, IMAGE_SIZE, 1), ink)[None]
+        expected = loaded.signatures["classify"](
+            support_images=images[:, :3], support_labels=labels[None], query_images=images[:, 3:]
+        )
+        apart.append(np.abs(found["probabilities"] - expected["probabilities"][0]).max())
+    assert apart[0] < 1e-5 and apart[1] > 1e-3

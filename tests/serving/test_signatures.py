@@ -74,8 +74,11 @@ def test_sequence_equals_the_model(each, random):
         labels = random.integers(-1, WAY, (batch, steps))
         given = tf.constant(labels, tf.int32)
         found = answer["sequence"](images=tf.constant(images), labels=tf.constant(labels))
-        logits = learner(SequenceEpisode(tf.constant(images), given, given))
+        logits, more = learner.explained(SequenceEpisode(tf.constant(images), given, given))
         np.testing.assert_allclose(found["probabilities"], tf.nn.softmax(logits), atol=TOLERANCE)
+        assert set(found) == {"probabilities", "labels", *more}
+        for name, expected in more.items():
+            np.testing.assert_allclose(found[name], expected, atol=TOLERANCE)
 
 
 def test_the_label_of_a_step_is_seen_only_later(served, random):
@@ -100,6 +103,8 @@ def test_embed_where_there_is_an_embedding(served, random):
     images = tf.constant(random.random((4, IMAGE_SIZE, IMAGE_SIZE, 1), np.float32))
     found = answer["embed"](images=images)["embeddings"]
     np.testing.assert_allclose(found, learner.embed(images), atol=TOLERANCE)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"`images` must be in \[0, 1\]"):
+        answer["embed"](images=images + 1.0)
     assert "embed" not in served("flmn")[1]
 
 
@@ -179,6 +184,22 @@ REFUSED = {
     "no query": ({"query_images": request(queries=0)["query_images"]}, "not be empty"),
     "no support": (request(support=0), "`support_images` must not be empty"),
 }
+
+
+def test_sequence_refuses_labels_that_the_model_does_not_tell_apart(each):
+    """Of a model with no number of its own, those whose answer would take gigabytes."""
+    learner, answer = each
+    if "sequence" not in answer:
+        return
+    most, given = learner.fixed_way or 4096, request()
+    for label in (most, -2):
+        labels = changed("support_labels", (0, 0), label)["support_labels"]
+        with pytest.raises(
+            tf.errors.InvalidArgumentError, match=f"`labels` must .*0 to {most - 1}:"
+        ):
+            answer["sequence"](
+                images=tf.constant(given["support_images"]), labels=tf.constant(labels)
+            )
 
 
 @pytest.mark.parametrize("case", REFUSED)
