@@ -22,6 +22,7 @@ class LRUAState(typing.NamedTuple):
       read_weights: [B, R, N].
       write_weights: [B, R, N], kept for figures.
       usage: [B, N].
+      keys: [B, R, M], k_t, which `add_vector="previous_key"` writes at the next step.
     """
 
     controller: typing.Any
@@ -30,6 +31,7 @@ class LRUAState(typing.NamedTuple):
     read_weights: tf.Tensor
     write_weights: tf.Tensor
     usage: tf.Tensor
+    keys: tf.Tensor
 
 
 class LRUACell(MemoryCell):
@@ -44,7 +46,9 @@ class LRUACell(MemoryCell):
       usage_decay: gamma of Eq. 20.
       write_gate: "step": alpha of Eq. 22 is linear in the controller's output, one a head (all
         public implementations); "scalar": one learned number a head.
-      add_vector: "key": the key is written, Eq. 23 (the paper); "separate": a vector of its own.
+      add_vector: "key": the key is written, Eq. 23 (the paper); "separate": a vector of its own;
+        "previous_key": that and k_{t-1}, as the label that arrives at t is that of the picture
+        before. A later key of the same class then finds the row.
       shared_rows: true: every head writes to all R least used rows, Eq. 21 as printed; false: head
         i to the i-th least used row.
       key_strength: multiply the cosines by a learned 1 + softplus(.); the paper has none.
@@ -83,7 +87,7 @@ class LRUACell(MemoryCell):
 
     def build(self, input_shape):
         super().build(input_shape)
-        added = self.width if self.add_vector == "separate" else 0
+        added = 0 if self.add_vector == "key" else self.width
         by_step = self.write_gate == "step"
         per_head = [self.width, added, int(self.key_strength), int(by_step)]
         self.sizes = [self.heads * size for size in per_head]
@@ -105,6 +109,7 @@ class LRUACell(MemoryCell):
             read_weights=tf.repeat(first[:, None], self.heads, axis=1),
             write_weights=tf.zeros([batch, self.heads, self.rows]),
             usage=first,
+            keys=tf.zeros([batch, self.heads, self.width]),
         )
 
     def fed_back(self, state):
@@ -116,7 +121,7 @@ class LRUACell(MemoryCell):
         key, add, strength, gate = tf.split(head, self.sizes, axis=1)
         shape = [-1, self.heads, self.width]
         keys = tf.reshape(tf.tanh(key), shape)
-        adds = tf.reshape(tf.tanh(add), shape) if self.add_vector == "separate" else keys
+        adds = keys if self.add_vector == "key" else tf.reshape(tf.tanh(add), shape)
         strength = 1.0 + tf.nn.softplus(strength) if self.key_strength else None
         return keys, adds, strength, gate if self.write_gate == "step" else heads.alpha
 
@@ -124,6 +129,8 @@ class LRUACell(MemoryCell):
         """gates [B, controller width] -> ([h_t, r_t] [B, U + R M], LRUAState)."""
         controller = self.controller.step(gates, state.controller)
         keys, adds, strength, alpha = self._heads(controller.hidden, heads)
+        if self.add_vector == "previous_key":
+            adds += state.keys
 
         unused = addressing.least_used(state.usage, self.heads)  # Eq. 21, [B, R, N]
         targets = unused
@@ -143,7 +150,7 @@ class LRUACell(MemoryCell):
         usage = addressing.update_usage(  # Eq. 20, [B, N]
             state.usage, read_weights, write_weights, self.usage_decay
         )
-        state = LRUAState(controller, reads, memory, read_weights, write_weights, usage)
+        state = LRUAState(controller, reads, memory, read_weights, write_weights, usage, keys)
         return tf.concat([controller.hidden, reads], axis=1), state
 
     def trace(self, state):

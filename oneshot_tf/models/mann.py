@@ -4,6 +4,7 @@ import dataclasses
 
 from oneshot_tf.errors import UserError
 from oneshot_tf.layers.lrua_cell import LRUACell
+from oneshot_tf.models import encoders
 from oneshot_tf.models.usage_learner import UsageLearner, UsageOptions
 from oneshot_tf.options import option
 
@@ -16,11 +17,28 @@ class MANNOptions(UsageOptions):
     heads: int = option(
         4, "read heads; each writes too (paper: 4; FLMN's comparison: 1)", low=1, search=[1, 4]
     )
+    encoder: str = option(
+        "conv",
+        "flat: pixels as they are (paper); conv: a small convolutional network",
+        choices=("flat", "conv"),
+        search=["flat", "conv"],
+    )
+    filters: int = encoders.conv_filters_option(32, [16, 32, 64])
+    blocks: int = encoders.conv_blocks_option(3)
+    centred: bool = encoders.centred_option(True)
     add_vector: str = option(
-        "separate",
-        "what is written: the key (paper), or a vector of its own",
-        choices=("key", "separate"),
-        search=["key", "separate"],
+        "previous_key",
+        "what is written: the key (paper), a vector of its own, or that and the key of the step before, "
+        "whose picture's label has just come",
+        choices=("key", "separate", "previous_key"),
+        search=["key", "separate", "previous_key"],
+    )
+    least_norm: float = option(
+        0.1,
+        "rows much shorter than this count as empty in the search (paper: 0)",
+        low=0.0,
+        search=[0.0, 0.01, 0.1],
+        earlier=0.0,
     )
     shared_rows: bool = option(
         False, "each head writes to all least used rows (paper: true), not to one"

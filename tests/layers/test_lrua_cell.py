@@ -22,7 +22,7 @@ from tests.numpy_reference import lrua
 COMBINATIONS = [
     {"add_vector": vector, "shared_rows": shared, "write_gate": gate, "read_after_write": after}
     for vector, shared, gate, after in itertools.product(
-        ["key", "separate"], [False, True], ["scalar", "step"], [False, True]
+        ["key", "separate", "previous_key"], [False, True], ["scalar", "step"], [False, True]
     )
 ]
 DEFAULTS = {"usage_decay": 0.9, "key_strength": True, "initial_strength": 3.0, "least_norm": 0.5}
@@ -108,7 +108,7 @@ def test_shapes_of_weights(options, head_width):
     assert found == expected
 
 
-@pytest.mark.parametrize("add_vector", ["key", "separate"])
+@pytest.mark.parametrize("add_vector", ["key", "separate", "previous_key"])
 def test_strength_at_the_start(add_vector):
     """Of a head that sees nothing: keys and gates begin at zero, the strength as it is asked for."""
     options = {**DEFAULTS, **COMBINATIONS[0], "add_vector": add_vector, "write_gate": "step"}

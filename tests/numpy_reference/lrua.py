@@ -53,7 +53,10 @@ def step(kind, weights, options, inputs, state):
     rows = targets(unused, options["shared_rows"])
     write = addressing.mix(head["gate"], state["read_weights"], rows)
     memory = access.clear_rows(state["memory"], unused[:, 0])
-    memory = access.add(memory, write, head["add"])
+    adds = head["add"]
+    if options["add_vector"] == "previous_key":
+        adds = adds + state["keys"]
+    memory = access.add(memory, write, adds)
     searched = memory if options["read_after_write"] else state["memory"]
     read_weights = addressing.content_weights(
         head["key"], searched, head["strength"], options["least_norm"]
@@ -67,5 +70,6 @@ def step(kind, weights, options, inputs, state):
         "read_weights": read_weights,
         "write_weights": write,
         "usage": usage,
+        "keys": head["key"],
     }
     return np.concatenate([controller["hidden"], reads], axis=1), new
