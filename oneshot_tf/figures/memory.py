@@ -29,14 +29,27 @@ def first_writes(write):
     return np.where(most >= least, first, len(write))
 
 
-def owners(write, labels, classes):
-    """Which classes own a row: the share of it that was written while each class was shown.
+def written_for(labels, late):
+    """The class that each step writes for.
+
+    Args:
+      labels: int [T], the class shown at each step.
+      late: each step writes for the class shown before it, whose label has just arrived.
+
+    Returns:
+      int [T]; -1 at the first step if late.
+    """
+    return np.append(-1, labels[:-1]) if late else np.asarray(labels)
+
+
+def owners(write, written, classes):
+    """Which classes own a row: the share of it that was written for each class.
 
     A write of weight w replaces the share w of a row.
 
     Args:
       write: [T, N], weights of writing.
-      labels: int [T].
+      written: int [T] of `written_for`.
       classes: the K labels.
 
     Returns:
@@ -44,25 +57,25 @@ def owners(write, labels, classes):
     """
     owner = np.zeros([len(write), write.shape[1], len(classes)])
     for t in range(1, len(write)):
-        shown = np.asarray(classes) == labels[t - 1]
+        shown = np.asarray(classes) == written[t - 1]
         share = np.clip(write[t - 1], 0.0, 1.0)[:, None]
         owner[t] = owner[t - 1] * (1.0 - share) + shown * share
     return owner
 
 
-def reads_by_class(read, write, labels, classes):
+def reads_by_class(read, write, written, classes):
     """How much the rows written for each class are read, relative to the mean written row.
 
     Args:
       read: [T, H, N].
       write: [T, N].
-      labels: int [T].
+      written: int [T] of `written_for`.
       classes: the K labels.
 
     Returns:
       [T, H, K]: 1 is no preference; NaN where less than half a row was written for the class.
     """
-    owner = owners(write, labels, classes)
+    owner = owners(write, written, classes)
     rows = owner.sum(axis=1)[:, None]
     weight = np.einsum("thn,tnk->thk", np.asarray(read, np.float64), owner)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -71,20 +84,31 @@ def reads_by_class(read, write, labels, classes):
     return np.where(rows >= 0.5, found, np.nan)
 
 
-def telling_head(times, labels, classes):
-    """The head whose reading reveals most about the true class.
+def telling(read, write, labels, classes):
+    """The head whose reading reveals most about the true class, and when it is written for a class.
+
+    A learner can read by exclusion, so the sign of its preference does not count; but of writes that come
+    late only reading the true class does: else the class before would pass for an exclusion.
 
     Args:
-      times: [T, H, K] of `reads_by_class`.
+      read: [T, H, N].
+      write: [T, N].
       labels: int [T].
       classes: the K labels.
 
     Returns:
-      Its number. The sign of its preference does not count, since a learner can read by exclusion.
+      (number of the head, `late` of `written_for`, [T, K] of `reads_by_class` of this head).
     """
-    true = times[np.arange(len(labels)), :, np.searchsorted(classes, labels)]
-    preference = np.abs(np.log2(np.clip(true, 0.25, 4.0)))
-    return int(np.nan_to_num(preference).sum(axis=0).argmax())
+    best = None
+    for late in (False, True):
+        times = reads_by_class(read, write, written_for(labels, late), classes)
+        true = times[np.arange(len(labels)), :, np.searchsorted(classes, labels)]
+        signed = np.nan_to_num(np.log2(np.clip(true, 0.25, 4.0)))
+        preference = (signed if late else np.abs(signed)).sum(axis=0)
+        head = int(preference.argmax())
+        if best is None or preference[head] > best[0]:
+            best = preference[head], head, late, times[:, head]
+    return best[1:]
 
 
 def make(arrays, colours, right, wrong):
@@ -101,21 +125,24 @@ def make(arrays, colours, right, wrong):
     """
     labels, write = arrays["labels"], strongest(arrays["write"])
     first = first_writes(write)
-    # the class shown when a row was first written; rows never written come last
-    of_row = np.append(labels, labels.max() + 1)[first]
+    classes = sorted(colours)
+    head, late, times = telling(arrays["read"], write, labels, classes)
+    # the class that a row was first written for; rows written for none come last
+    of_row = np.append(written_for(labels, late), -1)[first]
+    of_row = np.where(of_row < 0, labels.max() + 1, of_row)
     by_time = np.lexsort([np.arange(len(first)), first])
     by_class = np.lexsort([first, of_row])
     names = [name for name in ("read", "write", "usage") if name in arrays]
     panels, figure = _panels([0.5, 1.5, 2.9] + [2.2] * (len(names) - 1))
     _draw_classes(panels[0], arrays, colours, right, wrong)
-    times = reads_by_class(arrays["read"], write, labels, sorted(colours))
-    head = telling_head(times, labels, sorted(colours))
-    _draw_reads(figure, panels[1], times[:, head], labels, sorted(colours))
+    _draw_reads(figure, panels[1], times, labels, classes, late)
     for panel, name in zip(panels[2:], names, strict=True):
         order = by_class if name == "read" else by_time
         _draw_weights(figure, panel, name, arrays[name], order, head)
         _draw_owners(panel, of_row[order], colours)
-        told = "grouped by the class first written" if name == "read" else "by their first write"
+        told = (
+            "grouped by the class first written for" if name == "read" else "by their first write"
+        )
         panel.set_ylabel(f"{len(first)} rows, {told}", fontsize=8, labelpad=18)
     for panel in panels:
         panel.set_xlim(-0.5, len(labels) - 0.5)
@@ -165,7 +192,7 @@ def _draw_classes(axes, arrays, colours, right, wrong):
     axes.set_frame_on(False)
 
 
-def _draw_reads(figure, axes, times, labels, classes):
+def _draw_reads(figure, axes, times, labels, classes, late):
     """Reading by class: one column a step, one row a class, the true class framed."""
     with np.errstate(divide="ignore"):
         shown = np.clip(np.log2(times), -2.0, 2.0)
@@ -177,8 +204,9 @@ def _draw_reads(figure, axes, times, labels, classes):
         corner = (t - 0.5, classes.index(int(label)) - 0.5)
         axes.add_patch(Rectangle(corner, 1, 1, fill=False, ec="black", lw=1.5))
     axes.set_yticks(range(len(classes)), list(map(str, classes)), fontsize=8)
+    when = "a step after each class, with its label," if late else "under each class"
     axes.set_title(
-        "how much the rows written under each class are read "
+        f"how much the rows written {when} are read "
         f"(framed: the true class{_preference(times, labels, classes)}; gray: none written)",
         fontsize=10,
     )

@@ -136,8 +136,31 @@ def test_the_head_that_tells_classes_apart_is_chosen(arrays):
     flat = np.full_like(arrays["read"], 0.125)
     read = np.concatenate([flat, arrays["read"], flat], axis=1)
     write = arrays["write"][:, 0]
-    times = memory.reads_by_class(read, write, arrays["labels"], [0, 1])
-    assert memory.telling_head(times, arrays["labels"], [0, 1]) == 1
+    head, late, times = memory.telling(read, write, arrays["labels"], [0, 1])
+    assert (head, late) == (1, False)
+    found = memory.reads_by_class(read, write, arrays["labels"], [0, 1])
+    np.testing.assert_array_equal(times, found[:, 1])
+
+
+def test_rows_that_are_written_as_the_label_arrives_are_of_the_class_before(arrays, random):
+    """Twelve steps of three classes; each step writes a row of its own, for the class of the step before."""
+    labels = random.permutation(np.repeat([0, 1, 2], 4))
+    write = np.eye(12, 16, dtype=np.float32)
+    read = np.full([12, 2, 16], 0.01, np.float32)
+    for t in range(12):
+        rows = [u + 1 for u in range(t - 1) if labels[u] == labels[t]]
+        read[t, 1, rows] = 0.9  # the first head tells nothing
+    head, late, times = memory.telling(read, write, labels, [0, 1, 2])
+    assert (head, late) == (1, True)
+    written = memory.written_for(labels, late)
+    np.testing.assert_array_equal(written, [-1, *labels[:-1]])
+    np.testing.assert_array_equal(
+        times, memory.reads_by_class(read, write, written, [0, 1, 2])[:, 1]
+    )
+    many = {name: np.resize(a, (12, *a.shape[1:])) for name, a in arrays.items()}
+    many |= {"labels": labels, "read": read, "write": write[:, None], "usage": write[:, None]}
+    figure = memory.make(many, {0: "red", 1: "blue", 2: "black"}, "green", "orange")
+    assert any("a step after each class" in a.get_title() for a in figure.axes)
 
 
 def test_time_goes_right_and_rows_go_down(arrays):

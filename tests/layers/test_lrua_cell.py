@@ -90,6 +90,24 @@ def test_only_the_least_used_row_is_cleared():
     np.testing.assert_array_equal(new.memory, state.memory * kept)
 
 
+def test_the_key_of_a_step_is_written_at_the_next():
+    """With nothing of its own to add; row by row, where the heads write."""
+    cell = make(heads=2, add_vector="previous_key")
+    added = slice(2 * WIDTH, 4 * WIDTH)  # of the head, behind the keys
+    kernel, bias = cell.head_kernel.numpy(), cell.head_bias.numpy()
+    kernel[:, added], bias[added] = 0.0, 0.0
+    cell.head_kernel.assign(kernel)
+    cell.head_bias.assign(bias)
+    cell.alpha.assign([[-100.0, -100.0]])  # to the least used rows
+    inputs, state = random_inputs(), random_state(cell)
+    _, first = step(cell, tf.constant(inputs[0]), state)
+    _, second = step(cell, tf.constant(inputs[1]), first)
+    rows = addressing.least_used(first.usage, 2)
+    kept = first.memory * (1.0 - rows[:, 0, :, None])
+    written = tf.matmul(rows, first.keys, transpose_a=True)
+    np.testing.assert_allclose(second.memory, kept + written, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "options, head_width", [({}, 2), ({"add_vector": "separate", "write_gate": "step"}, 6)]
 )
