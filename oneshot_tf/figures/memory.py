@@ -87,8 +87,7 @@ def reads_by_class(read, write, written, classes):
 def telling(read, write, labels, classes):
     """The head whose reading reveals most about the true class, and when it is written for a class.
 
-    A learner can read by exclusion, so the sign of its preference does not count; but of writes that come
-    late only reading the true class does: else the class before would pass for an exclusion.
+    The sign of its preference does not count, since a learner can read by exclusion.
 
     Args:
       read: [T, H, N].
@@ -103,8 +102,7 @@ def telling(read, write, labels, classes):
     for late in (False, True):
         times = reads_by_class(read, write, written_for(labels, late), classes)
         true = times[np.arange(len(labels)), :, np.searchsorted(classes, labels)]
-        signed = np.nan_to_num(np.log2(np.clip(true, 0.25, 4.0)))
-        preference = (signed if late else np.abs(signed)).sum(axis=0)
+        preference = np.abs(np.nan_to_num(true - 1.0).mean(axis=0))
         head = int(preference.argmax())
         if best is None or preference[head] > best[0]:
             best = preference[head], head, late, times[:, head]
