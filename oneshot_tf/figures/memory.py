@@ -202,7 +202,7 @@ def _draw_reads(figure, axes, times, labels, classes, late):
         corner = (t - 0.5, classes.index(int(label)) - 0.5)
         axes.add_patch(Rectangle(corner, 1, 1, fill=False, ec="black", lw=1.5))
     axes.set_yticks(range(len(classes)), list(map(str, classes)), fontsize=8)
-    when = "a step after each class, with its label," if late else "under each class"
+    when = "a step after each class" if late else "under each class"
     axes.set_title(
         f"how much the rows written {when} are read "
         f"(framed: the true class{_preference(times, labels, classes)}; gray: none written)",
