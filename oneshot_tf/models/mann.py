@@ -1,12 +1,6 @@
 """MANN: memory-augmented neural network (Santoro et al., 2016).
 
-Measured on the validation classes of the split `flmn` (109 classes) after 10,000 training episodes, rate
-0.003 falling to 0, seed 0, 1,000 episodes, accuracy in % at presentations 1/2/5/10:
-
-    default                                   31.7 / 93.8 / 97.1 / 98.4
-    --add_vector=separate                     26.9 / 67.6 / 76.6 / 79.2
-    --least_norm=0                            30.8 / 93.8 / 97.3 / 98.1
-    --encoder=flat --nocentred                45.3 / 30.7 / 27.9 / 27.8
+docs/papers/mann.md has what the defaults bring on validation classes, and how the heads read.
 """
 
 import dataclasses
